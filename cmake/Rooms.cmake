@@ -1,0 +1,17 @@
+# pv_room(NAME [MAY_REVEAL] [DEPS ...] [LIBS ...]): the static library of one folder of src/.
+# MAY_REVEAL lets the folder make the token that reads secret bytes (src/secret/access.hpp).
+function(pv_room name)
+  cmake_parse_arguments(R "MAY_REVEAL" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  foreach(pattern IN LISTS R_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${pattern}")
+  endforeach()
+  add_library(pv_${name} STATIC ${sources})
+  target_include_directories(pv_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  list(TRANSFORM R_DEPS PREPEND pv_)
+  target_link_libraries(pv_${name} PUBLIC ${R_DEPS} PRIVATE ${R_LIBS})
+  if(R_MAY_REVEAL)
+    target_compile_definitions(pv_${name} PRIVATE POPVAULT_MAY_REVEAL)
+  endif()
+endfunction()
