@@ -1,0 +1,153 @@
+#include "os/spawner.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <map>
+
+#include "os/socket.hpp"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U  // linux/include/uapi/linux/memfd.h, since 6.3
+#endif
+
+namespace popvault {
+namespace {
+
+enum class Order : std::uint8_t { spawn = 1, kill = 2 };
+
+using Children = std::map<pid_t, Descriptor>;  // pid -> pidfd
+
+// In the child: arrange the descriptors and become the injector. Only calls that are safe after fork.
+[[noreturn]] void become_injector(int program, int log, int control, int browser) {
+  constexpr int kHigh = 64;
+  log = fcntl(log, F_DUPFD, kHigh);
+  control = fcntl(control, F_DUPFD, kHigh);
+  browser = fcntl(browser, F_DUPFD, kHigh);
+  program = fcntl(program, F_DUPFD_CLOEXEC, kHigh);
+  const int null = open("/dev/null", O_RDWR);
+  if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(control, 3) < 0 || dup2(browser, 4) < 0)
+    _exit(126);
+  syscall(SYS_close_range, 5U, ~0U, static_cast<unsigned>(CLOSE_RANGE_CLOEXEC));
+  std::signal(SIGCHLD, SIG_DFL);
+  char name[] = "popvault-injector";
+  char* const arguments[] = {name, nullptr};
+  char* const environment[] = {nullptr};
+  syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+  _exit(127);
+}
+
+std::int32_t spawn_child(int program, const Received& message, Children& children) {
+  if (message.descriptors.size() != 3) return -EINVAL;
+  const pid_t pid = fork();
+  if (pid < 0) return -errno;
+  if (pid == 0)
+    become_injector(program, message.descriptors[0].get(), message.descriptors[1].get(), message.descriptors[2].get());
+  children.insert_or_assign(pid, Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+  return pid;
+}
+
+void kill_child(pid_t pid, const Children& children) {
+  const auto at = children.find(pid);
+  if (at != children.end() && at->second) syscall(SYS_pidfd_send_signal, at->second.get(), SIGKILL, nullptr, 0);
+}
+
+void forget_ended(Children& children) {
+  for (auto at = children.begin(); at != children.end();) {
+    const bool ended = !at->second || syscall(SYS_pidfd_send_signal, at->second.get(), 0, nullptr, 0) != 0;
+    at = ended ? children.erase(at) : std::next(at);
+  }
+}
+
+[[noreturn]] void serve(int channel, int program) {
+  // Children are never waited for: the kernel drops them when they end.
+  std::signal(SIGCHLD, SIG_IGN);
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
+  prctl(PR_SET_NAME, "popvault-spawn");
+  Children children;
+  std::array<std::uint8_t, 8> buffer{};
+  while (true) {
+    auto got = receive(channel, buffer);
+    if (!got || got->data.size == 0) break;
+    forget_ended(children);
+    ByteReader in(ByteView(buffer).first(got->data.size));
+    const auto order = in.u8();
+    const auto pid = in.u32();
+    if (!pid || !in.done()) break;
+    if (*order == static_cast<std::uint8_t>(Order::kill)) {
+      kill_child(static_cast<pid_t>(*pid), children);
+      continue;
+    }
+    const std::int32_t answer = spawn_child(program, got->data, children);
+    ByteWriter out;
+    if (!send_all(channel, out.u32(static_cast<std::uint32_t>(answer)).bytes())) break;
+  }
+  for (const auto& child : children) kill_child(child.first, children);
+  _exit(0);
+}
+
+}  // namespace
+
+Result<Descriptor> sealed_copy(const std::string& program) {
+  const Descriptor from(open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat st {};
+  if (!from || fstat(from.get(), &st) != 0) return fail_errno(errno, "opening " + program);
+  if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0)
+    return fail(Errc::insecure_file, program);
+  int fd = memfd_create("popvault-injector", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+  if (fd < 0) fd = memfd_create("popvault-injector", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  Descriptor copy(fd);
+  if (!copy) return fail_errno(errno, "memfd_create");
+  off_t at = 0;
+  while (at < st.st_size)
+    if (sendfile(copy.get(), from.get(), &at, static_cast<std::size_t>(st.st_size - at)) <= 0)
+      return fail_errno(errno, "copying " + program);
+  if (fchmod(copy.get(), 0111) != 0) return fail_errno(errno, "fchmod");
+  if (fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+    return fail_errno(errno, "sealing the injector");
+  return copy;
+}
+
+Result<Spawner> Spawner::start(Descriptor sealed_injector) {
+  PV_ASSIGN(auto ends, packet_pair());
+  const pid_t pid = fork();
+  if (pid < 0) return fail_errno(errno, "fork");
+  if (pid == 0) {
+    ends.first.reset();
+    serve(ends.second.get(), sealed_injector.get());
+  }
+  return Spawner(std::move(ends.first));
+}
+
+Result<pid_t> Spawner::spawn(int log, int control, int browser) {
+  ByteWriter order;
+  order.u8(static_cast<std::uint8_t>(Order::spawn)).u32(0);
+  const int descriptors[] = {log, control, browser};
+  PV_TRY(send_all(channel_.get(), order.bytes(), descriptors));
+  std::array<std::uint8_t, 8> buffer{};
+  PV_ASSIGN(const ReceiveResult got, receive(channel_.get(), buffer));
+  ByteReader in(ByteView(buffer).first(got.data.size));
+  const auto answer = in.u32();
+  if (!answer) return fail(Errc::injector_failed, "the spawner is gone");
+  const auto pid = static_cast<std::int32_t>(*answer);
+  if (pid <= 0) return fail_errno(-pid, "starting the injector");
+  return static_cast<pid_t>(pid);
+}
+
+void Spawner::kill(pid_t child) {
+  ByteWriter order;
+  order.u8(static_cast<std::uint8_t>(Order::kill)).u32(static_cast<std::uint32_t>(child));
+  (void)send_all(channel_.get(), order.bytes());
+}
+
+}  // namespace popvault

@@ -1,0 +1,116 @@
+// state.db: rows that give authority, each with its MAC, and the journal, written in one transaction.
+//
+// Reading a row checks its MAC: an absent row is none, a row whose MAC does not verify is state_corrupt, and
+// both mean deny to the caller. Without the "row" key (vault locked) nothing sealed can be read or written;
+// only the journal, the narrowings and the meta facts. One thread; a Transaction must end before the next.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal/chain.hpp"
+#include "os/clock.hpp"
+#include "rpc/json.hpp"
+#include "secret/secret_bytes.hpp"
+#include "store/database.hpp"
+
+namespace popvault::store {
+
+enum class Table : std::uint8_t { records, agents, policies, settings, purchases, ledger };
+std::string_view to_string(Table table) noexcept;
+
+struct Row {
+  std::string id;
+  std::int64_t version = 0;
+  Json body;
+  bool deleted() const { return body["deleted"].bool_or(false); }
+};
+
+struct Narrowing {
+  std::string what;  // "deny", "revoke", "cancel" or "freeze"
+  std::string id;
+};
+
+class Store;
+
+// Everything written through it becomes durable together in commit(), or not at all.
+class Transaction {
+ public:
+  ~Transaction();
+  Transaction(Transaction&& other) noexcept;
+  Transaction& operator=(Transaction&&) = delete;
+  Transaction(const Transaction&) = delete;
+
+  // Insert (row.version 0) or replace the version that was read. Another version in the file is busy.
+  Status put(Table table, const Row& row);
+  // Appends a journal row; the rows put since the last one are named in its body as `changes`.
+  Status journal(journal::Kind kind, Json body);
+  Status narrow(std::string_view what, std::string_view id);
+  Status clear_narrowings();
+  Status commit();
+
+ private:
+  friend class Store;
+  explicit Transaction(Store& store) : store_(&store) {}
+  Store* store_;
+  journal::Head head_;
+  Json::Array changes_;
+};
+
+class Store {
+ public:
+  static Result<Store> open(const std::string& path, const Clock& clock);
+
+  // The "row" key; reset() takes it away again.
+  void unseal(SecretBytes row_key) { row_key_ = std::move(row_key); }
+  void seal() noexcept { row_key_.reset(); }
+  bool unsealed() const noexcept { return !row_key_.empty(); }
+
+  Result<Transaction> begin();
+  Result<std::optional<Row>> get(Table table, std::string_view id);
+  // Every row of a table in the order of ids, deleted ones left out.
+  Result<std::vector<Row>> all(Table table);
+  Result<std::vector<Row>> purchases_with_status(std::string_view status);
+  Result<std::optional<Row>> agent_with_key(std::string_view key_sha256);
+  // The same without a key, while locked: nothing that it says may give power.
+  Result<std::optional<std::string>> unverified_agent_with_key(std::string_view key_sha256);
+  Result<std::optional<std::string>> unverified_agent_named(std::string_view id_or_name);
+  Result<std::optional<Row>> purchase_with_key(std::string_view agent, std::string_view idempotency_key);
+  // Ledger rows of one agent since a time.
+  Result<std::vector<Row>> ledger_since(std::string_view agent, Seconds since);
+  Result<std::int64_t> count(Table table);
+  // Whether an id stands in a table, sealed or not.
+  Result<bool> exists(Table table, std::string_view id);
+
+  Result<std::vector<Narrowing>> narrowings();
+  Result<std::optional<std::string>> meta(std::string_view key);
+  Status set_meta(std::string_view key, std::string_view value);
+
+  journal::Head head() const noexcept { return head_; }
+  Result<std::vector<journal::Row>> journal_after(std::uint64_t seq, std::int64_t limit);
+  // Walks the whole chain: its head, or journal_broken.
+  Result<journal::Head> verify_chain();
+  // What must hold before any row is believed: the chain is whole; it is the mirrored head, or extends it by
+  // rows of which at most one changes authority; every sealed row has a good MAC and is the version that the
+  // journal names last, and none is missing. Fails with journal_broken, state_rolled_back or state_corrupt.
+  Status verify_against(const journal::Head& mirrored);
+
+ private:
+  friend class Transaction;
+  Store(Database db, const Clock& clock) : db_(std::move(db)), clock_(&clock) {}
+  Status migrate();
+  Status load_head();
+  Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
+  Result<Row> checked(Table table, const Columns& columns) const;
+  Result<std::vector<Row>> select(Table table, std::string_view sql, std::initializer_list<Value> values);
+
+  Database db_;
+  const Clock* clock_;
+  SecretBytes row_key_;
+  journal::Head head_;
+};
+
+}  // namespace popvault::store

@@ -1,0 +1,113 @@
+// Opening state.db: what must hold before any of its rows is believed.
+
+#include <map>
+
+#include "store/store.hpp"
+
+namespace popvault::store {
+namespace {
+
+struct Latest {
+  std::int64_t version;
+  std::string digest;
+};
+// table and id -> what the journal says of it last
+using Expected = std::map<std::pair<std::string, std::string>, Latest>;
+
+Result<journal::Row> row_of(const Columns& c) {
+  const auto kind = c.integer(2) >= 0 && c.integer(2) <= 0xffff
+                        ? journal::kind_of(static_cast<std::uint16_t>(c.integer(2)))
+                        : std::nullopt;
+  const Bytes hash = c.blob(4);
+  journal::Row row{static_cast<std::uint64_t>(c.integer(0)), c.integer(1), {}, c.text(3), {}};
+  if (!kind || hash.size() != row.hash.bytes.size())
+    return fail(Errc::journal_broken, "row " + std::to_string(row.seq) + " has an unknown kind or no hash");
+  row.kind = *kind;
+  std::copy(hash.begin(), hash.end(), row.hash.bytes.begin());
+  return row;
+}
+
+Status collect_changes(const journal::Row& row, Expected& expected) {
+  const auto body = Json::parse(row.body, {1024 * 1024, 16});
+  if (!body) return fail(Errc::journal_broken, "row " + std::to_string(row.seq) + " is not JSON");
+  const Json::Array* changes = (*body)["changes"].array();
+  if (changes == nullptr) return {};
+  for (const Json& change : *changes) {
+    const std::pair key{change["table"].text_or(""), change["id"].text_or("")};
+    expected.insert_or_assign(key, Latest{change["version"].int_or(0), change["digest"].text_or("")});
+  }
+  return {};
+}
+
+constexpr std::string_view kAllRows = "SELECT seq, at, kind, body, hash FROM journal ORDER BY seq";
+
+}  // namespace
+
+Result<std::vector<journal::Row>> Store::journal_after(std::uint64_t seq, std::int64_t limit) {
+  std::vector<journal::Row> out;
+  Status bad;
+  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE seq>?1 ORDER BY seq LIMIT ?2",
+                 {static_cast<std::int64_t>(seq), limit}, [&](const Columns& c) {
+                   auto row = row_of(c);
+                   if (!row) return bad = tl::unexpected(row.error()), false;
+                   out.push_back(std::move(*row));
+                   return true;
+                 }));
+  if (!bad) return tl::unexpected(bad.error());
+  return out;
+}
+
+Result<journal::Head> Store::verify_chain() {
+  journal::Verifier verifier;
+  Status bad;
+  PV_TRY(db_.run(kAllRows, {}, [&](const Columns& c) {
+    const auto row = row_of(c);
+    bad = row ? verifier.add(*row) : Status(tl::unexpected(row.error()));
+    return bad.has_value();
+  }));
+  if (!bad) return tl::unexpected(bad.error());
+  return verifier.head();
+}
+
+Status Store::verify_against(const journal::Head& mirrored) {
+  journal::Verifier verifier;
+  Expected expected;
+  std::int64_t authority_beyond = 0;
+  bool met_mirror = mirrored.seq == 0;
+  Status bad;
+  PV_TRY(db_.run(kAllRows, {}, [&](const Columns& c) {
+    const auto row = row_of(c);
+    bad = row ? verifier.add(*row) : Status(tl::unexpected(row.error()));
+    if (bad) bad = collect_changes(*row, expected);
+    if (!bad) return false;
+    if (row->seq == mirrored.seq) met_mirror = row->hash == mirrored.hash;
+    if (row->seq > mirrored.seq && journal::changes_authority(row->kind)) ++authority_beyond;
+    return true;
+  }));
+  if (!bad) return bad;
+  if (verifier.head().seq < mirrored.seq)
+    return fail(Errc::state_rolled_back, "state.db ends at row " + std::to_string(verifier.head().seq) +
+                                             ", the vault knows row " + std::to_string(mirrored.seq));
+  if (!met_mirror) return fail(Errc::state_rolled_back, "state.db has another history than the vault");
+  if (authority_beyond > 1) return fail(Errc::state_rolled_back, "vault.enc is older than state.db");
+
+  for (const Table table : {Table::records, Table::agents, Table::policies, Table::settings, Table::purchases,
+                            Table::ledger}) {
+    const std::string name(to_string(table));
+    PV_TRY(db_.run("SELECT id, version, body, mac FROM " + name, {}, [&](const Columns& c) {
+      const auto row = checked(table, c);
+      if (!row) return bad = tl::unexpected(row.error()), false;
+      const auto at = expected.find({name, row->id});
+      const bool known = at != expected.end() && at->second.version == row->version &&
+                         at->second.digest == crypto::sha256(as_bytes(row->body.dump())).hex();
+      if (!known) return bad = fail(Errc::state_corrupt, "a row of " + name + " is not the journal's latest"), false;
+      expected.erase(at);
+      return true;
+    }));
+    if (!bad) return bad;
+  }
+  if (!expected.empty()) return fail(Errc::state_corrupt, "a row of " + expected.begin()->first.first + " is missing");
+  return {};
+}
+
+}  // namespace popvault::store
