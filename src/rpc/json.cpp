@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
+
 namespace popvault {
 namespace {
 
@@ -77,28 +79,6 @@ class Builder {
   std::vector<Level> stack_;
   Json root_;
 };
-
-// Length of the valid UTF-8 sequence at `at`, or 0 (RFC 3629 section 4).
-std::size_t utf8_length(std::string_view s, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
-  const auto tail = [&](std::size_t i) { return i < s.size() && (byte(i) & 0xc0) == 0x80; };
-  const unsigned char first = byte(at);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return tail(at + 1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!tail(at + 1) || !tail(at + 2)) return 0;
-    if (first == 0xe0 && byte(at + 1) < 0xa0) return 0;
-    if (first == 0xed && byte(at + 1) > 0x9f) return 0;
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!tail(at + 1) || !tail(at + 2) || !tail(at + 3)) return 0;
-    if (first == 0xf0 && byte(at + 1) < 0x90) return 0;
-    if (first == 0xf4 && byte(at + 1) > 0x8f) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 void quote(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";

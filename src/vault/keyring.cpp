@@ -1,0 +1,172 @@
+#include "vault/keyring.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <optional>
+
+#include "crypto/kdf.hpp"
+#include "crypto/random.hpp"
+#include "vault/record_name.hpp"
+#include "vault/secret_hex.hpp"
+
+namespace popvault {
+namespace {
+
+constexpr std::size_t kKeySize = 32;
+constexpr unsigned kSchema = 2;
+constexpr std::string_view kEpoch = "epoch.";
+constexpr std::string_view kOwnerKey = "owner.key.";
+constexpr std::size_t kIdCharacters = 26;
+
+tl::unexpected<Error> corrupt(std::string_view member) {
+  return fail(Errc::vault_corrupt, "its member " + std::string(member) + " is missing or malformed");
+}
+
+// A decimal number without sign, leading zero or anything behind it.
+template <class T>
+std::optional<T> number(std::string_view text) {
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  return value;
+}
+
+// Members that are no secrets.
+std::string_view text_of(const VaultDocument& document, std::string_view name) {
+  const SecretBytes* const value = document.find(name);
+  return value != nullptr ? as_text(value->reveal(SecretAccess{})) : std::string_view{};
+}
+
+template <std::size_t N>
+bool read_hex(std::string_view text, std::array<std::uint8_t, N>& out) {
+  const auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != N) return false;
+  std::copy(bytes->begin(), bytes->end(), out.begin());
+  return true;
+}
+
+Status check_schema(const VaultDocument& document) {
+  const auto schema = number<unsigned>(text_of(document, "schema"));
+  if (!schema || *schema < kSchema) return corrupt("schema");
+  if (*schema > kSchema) return fail(Errc::newer_version);
+  return {};
+}
+
+bool known_member(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"schema", "vault_id",    "mode",        "umk",
+                                                "frozen", "journal_seq", "journal_hash"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) || name.starts_with(kEpoch) ||
+         name.starts_with(kOwnerKey);
+}
+
+}  // namespace
+
+Keyring Keyring::create(VaultMode mode) {
+  Keyring out;
+  out.vault_id_ = "vlt_" + crypto::random_token(kIdCharacters);
+  out.mode_ = mode;
+  out.umk_ = crypto::random_secret(kKeySize);
+  out.epochs_.emplace(1, crypto::random_secret(kKeySize));
+  return out;
+}
+
+Result<Keyring> Keyring::from_document(const VaultDocument& document) {
+  PV_TRY(check_schema(document));
+  Keyring out;
+  out.vault_id_ = text_of(document, "vault_id");
+  if (!valid_record_name(out.vault_id_)) return corrupt("vault_id");
+  const auto mode = vault_mode_of(text_of(document, "mode"));
+  if (!mode) return corrupt("mode");
+  out.mode_ = *mode;
+  const SecretBytes* const umk = document.find("umk");
+  auto umk_bytes = umk != nullptr ? secret_from_hex(*umk, kKeySize) : std::nullopt;
+  if (!umk_bytes) return corrupt("umk");
+  out.umk_ = std::move(*umk_bytes);
+  const std::string_view frozen = text_of(document, "frozen");
+  if (document.has("frozen") && frozen != "0" && frozen != "1") return corrupt("frozen");
+  out.frozen_ = frozen != "0";
+  const auto sequence = number<std::uint64_t>(text_of(document, "journal_seq"));
+  if (!sequence) return corrupt("journal_seq");
+  out.journal_.sequence = *sequence;
+  if (!read_hex(text_of(document, "journal_hash"), out.journal_.hash.bytes)) return corrupt("journal_hash");
+  for (const std::string& name : document.names()) {
+    const std::string_view view = name;
+    if (view.starts_with(kEpoch)) {
+      const auto epoch = number<std::uint32_t>(view.substr(kEpoch.size()));
+      auto key = secret_from_hex(*document.find(name), kKeySize);
+      if (!epoch || *epoch == 0 || !key) return corrupt("epoch");
+      out.epochs_.emplace(*epoch, std::move(*key));
+    } else if (view.starts_with(kOwnerKey)) {
+      crypto::PublicKey key;
+      if (!read_hex(text_of(document, name), key.bytes)) return corrupt("owner.key");
+      out.owner_keys_.push_back(key);
+    } else if (!known_member(view)) {
+      out.unknown_.set(name, document.find(name)->clone());
+    }
+  }
+  if (out.epochs_.empty()) return corrupt("epoch");
+  return out;
+}
+
+VaultDocument Keyring::to_document() const {
+  VaultDocument out;
+  out.set_text("schema", std::to_string(kSchema));
+  out.set_text("vault_id", vault_id_);
+  out.set_text("mode", to_string(mode_));
+  out.set("umk", secret_to_hex(umk_));
+  for (const auto& entry : epochs_) out.set(std::string(kEpoch) + std::to_string(entry.first), secret_to_hex(entry.second));
+  std::size_t n = 0;
+  for (const crypto::PublicKey& key : owner_keys_) out.set_text(std::string(kOwnerKey) + std::to_string(++n), key.hex());
+  out.set_text("frozen", frozen_ ? "1" : "0");
+  out.set_text("journal_seq", std::to_string(journal_.sequence));
+  out.set_text("journal_hash", journal_.hash.hex());
+  for (const std::string& name : unknown_.names()) out.set(name, unknown_.find(name)->clone());
+  return out;
+}
+
+Keyring Keyring::clone() const {
+  Keyring out;
+  out.vault_id_ = vault_id_;
+  out.mode_ = mode_;
+  out.umk_ = umk_.clone();
+  for (const auto& entry : epochs_) out.epochs_.emplace(entry.first, entry.second.clone());
+  out.owner_keys_ = owner_keys_;
+  out.frozen_ = frozen_;
+  out.journal_ = journal_;
+  out.unknown_ = unknown_.clone();
+  return out;
+}
+
+void Keyring::add_owner_key(const crypto::PublicKey& key) {
+  if (std::find(owner_keys_.begin(), owner_keys_.end(), key) == owner_keys_.end()) owner_keys_.push_back(key);
+}
+
+void Keyring::remove_owner_key(const crypto::PublicKey& key) { std::erase(owner_keys_, key); }
+
+SecretBytes Keyring::subkey(std::string_view purpose) const {
+  return crypto::hkdf_sha256(umk_, "popvault:" + std::string(purpose));
+}
+
+Result<SecretBytes> Keyring::record_key(std::uint32_t epoch, std::string_view record_id) const {
+  const auto found = epochs_.find(epoch);
+  if (found == epochs_.end()) return fail(Errc::state_corrupt, "a record names an epoch that is not live");
+  return crypto::hkdf_sha256(found->second, "popvault:record:" + std::string(record_id));
+}
+
+std::vector<std::uint32_t> Keyring::epochs() const {
+  std::vector<std::uint32_t> out;
+  for (const auto& entry : epochs_) out.push_back(entry.first);
+  return out;
+}
+
+std::uint32_t Keyring::begin_epoch() {
+  const std::uint32_t next = current_epoch() + 1;
+  epochs_.emplace(next, crypto::random_secret(kKeySize));
+  return next;
+}
+
+bool Keyring::destroy_epoch(std::uint32_t epoch) { return epoch != current_epoch() && epochs_.erase(epoch) == 1; }
+
+}  // namespace popvault

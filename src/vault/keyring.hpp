@@ -1,0 +1,77 @@
+// What an unlocked vault holds: the user master key, the live epoch keys, and what guards them.
+//
+// Made new, or read from the document in vault.enc (schema "2"; docs/VAULT_FORMAT.md lists the members). Members
+// that this version does not know are kept and written back. Move-only; all keys are in secret memory and wiped
+// with the object. Changing a Keyring changes no file: the caller writes to_document(). One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/sign.hpp"
+#include "secret/secret_bytes.hpp"
+#include "vault/flat_json.hpp"
+#include "vault/vault_file.hpp"
+
+namespace popvault {
+
+// The journal's head as vault.enc knows it.
+struct JournalMirror {
+  std::uint64_t sequence = 0;  // 0: the journal is empty
+  crypto::Digest hash{};
+  bool operator==(const JournalMirror&) const = default;
+};
+
+class Keyring {
+ public:
+  // A new master key, a new vault id ("vlt_" and 26 base32 characters), epoch 1, not frozen.
+  static Keyring create(VaultMode mode);
+  // A higher schema is newer_version; a missing or malformed member is vault_corrupt. A missing frozen flag
+  // means frozen.
+  static Result<Keyring> from_document(const VaultDocument& document);
+  VaultDocument to_document() const;
+  Keyring clone() const;
+
+  const std::string& vault_id() const noexcept { return vault_id_; }
+  VaultMode mode() const noexcept { return mode_; }
+  bool frozen() const noexcept { return frozen_; }
+  void set_frozen(bool frozen) noexcept { frozen_ = frozen; }
+  const JournalMirror& journal() const noexcept { return journal_; }
+  void set_journal(const JournalMirror& head) noexcept { journal_ = head; }
+
+  // Public keys that may give owner proofs, in the order they were enrolled.
+  const std::vector<crypto::PublicKey>& owner_keys() const noexcept { return owner_keys_; }
+  void add_owner_key(const crypto::PublicKey& key);
+  void remove_owner_key(const crypto::PublicKey& key);
+
+  // HKDF of the master key, info "popvault:" + purpose: "journal", "row", "view", "grant".
+  SecretBytes subkey(std::string_view purpose) const;
+  // HKDF of the epoch key, info "popvault:record:" + id. A dead or unknown epoch is state_corrupt.
+  Result<SecretBytes> record_key(std::uint32_t epoch, std::string_view record_id) const;
+
+  // New records go into the highest live epoch.
+  std::uint32_t current_epoch() const noexcept { return epochs_.rbegin()->first; }
+  std::vector<std::uint32_t> epochs() const;
+  // Adds a new epoch with a random key and gives its number. Numbers are never used twice.
+  std::uint32_t begin_epoch();
+  // Drops an older epoch's key. False for the current or an unknown one.
+  bool destroy_epoch(std::uint32_t epoch);
+
+ private:
+  Keyring() = default;
+  std::string vault_id_;
+  VaultMode mode_ = VaultMode::passphrase;
+  SecretBytes umk_;
+  std::map<std::uint32_t, SecretBytes> epochs_;  // never empty
+  std::vector<crypto::PublicKey> owner_keys_;
+  bool frozen_ = false;
+  JournalMirror journal_;
+  VaultDocument unknown_;
+};
+
+}  // namespace popvault
