@@ -94,11 +94,12 @@ Status write_atomic(Fs& fs, const std::string& path, ByteView content, const Rea
     (void)fs.unlink(temporary);
     return prepared;
   }
-  if (Status synced = sync_dir(fs, dir); !synced) {
-    return fail(synced.error().code, std::string(last_component(path)) +
-                                         " is written, but may not survive a power cut: " + synced.error().detail);
-  }
-  return check_in_place(fs, path, content.size());
+  // From here on the new content is in place, whatever still fails.
+  Status settled = sync_dir(fs, dir);
+  if (settled) settled = check_in_place(fs, path, content.size());
+  if (settled) return {};
+  return fail(settled.error().code, std::string(last_component(path)) +
+                                        " is written, but may not survive a power cut: " + settled.error().detail);
 }
 
 Result<std::size_t> wipe_stale_temporaries(Fs& fs, const std::string& dir) {
