@@ -124,4 +124,27 @@ std::string to_base64(ByteView data) {
   return base64(data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
 }
 
+std::optional<Bytes> from_base64(std::string_view text) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::string_view digits = text;
+  for (int i = 0; i < 2 && digits.ends_with('='); ++i) digits.remove_suffix(1);
+  Bytes out;
+  out.reserve(text.size() / 4 * 3);
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char c : digits) {
+    const std::size_t value = kAlphabet.find(c);
+    if (value == kAlphabet.npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out.push_back(static_cast<std::uint8_t>(bits >> count & 0xff));
+    bits &= (1U << count) - 1;
+  }
+  if (bits != 0 || count == 6) return std::nullopt;
+  return out;
+}
+
 }  // namespace popvault

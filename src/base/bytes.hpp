@@ -65,5 +65,7 @@ std::optional<Bytes> from_hex(std::string_view text);
 std::string to_base64url(ByteView data);
 // RFC 4648 section 4, with padding.
 std::string to_base64(ByteView data);
+// RFC 4648 section 4: padded, canonical, nothing else in it.
+std::optional<Bytes> from_base64(std::string_view text);
 
 }  // namespace popvault

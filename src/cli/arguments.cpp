@@ -1,0 +1,247 @@
+#include "cli/arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string_view>
+
+namespace popvault::cli {
+namespace {
+
+// Options that somebody may try, and what there is instead.
+constexpr std::pair<std::string_view, std::string_view> kNeverArguments[] = {
+    {"--passphrase", "--passphrase-fd N"}, {"--password", "--passphrase-fd N"}, {"--number", "--fields-fd N"},
+    {"--cvv", "--fields-fd N"},            {"--cvc", "--fields-fd N"},          {"--fields", "--fields-fd N"},
+    {"--secret", "--fields-fd N"},         {"--totp", "--fields-fd N"},
+};
+
+Status refuse_secrets(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word(argv[i]);
+    const std::string_view option = word.substr(0, word.find('='));
+    for (const auto& row : kNeverArguments)
+      if (option == row.first)
+        return fail(Errc::usage, "a secret is never an argument, where others can read it; answer the prompt or use " +
+                                     std::string(row.second) + " instead of " + std::string(option));
+  }
+  return {};
+}
+
+// A word that may be shown in an error: an option's name, or a plain lower-case word such as a mistyped command.
+std::string shown(std::string_view word) {
+  if (word.starts_with("-")) word = word.substr(0, word.find('='));
+  const bool plain = !word.empty() && word.size() <= 32 &&
+                     std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+  return plain ? std::string(word) : "an argument";
+}
+
+class Parser {
+ public:
+  explicit Parser(Arguments& out) : out_(out), app_("Keeps your cards and lends AI agents their use, never the numbers.") {
+    app_.name("popvault");
+    app_.fallthrough();
+    app_.require_subcommand(1);
+    app_.add_flag("--json", out_.json, "print JSON");
+    app_.set_version_flag("--version", "popvault " POPVAULT_VERSION, "print the version");
+    app_.set_help_flag("-h,--help", "print this help");
+    app_.footer("Secrets come from a prompt or a descriptor (--passphrase-fd N, --fields-fd N), never from arguments.");
+    vault();
+    records();
+    foreign();
+    agents();
+    policies();
+    purchases();
+    audit();
+  }
+
+  Result<std::variant<Arguments, Information>> parse(int argc, const char* const* argv);
+
+ private:
+  CLI::App* command(CLI::App* under, const char* name, const char* text, std::optional<Verb> verb) {
+    CLI::App* const sub = under->add_subcommand(name, text);
+    if (!verb) return sub->require_subcommand(1), sub;
+    sub->callback([this, verb] { out_.verb = *verb; });
+    return sub;
+  }
+  CLI::App* command(const char* name, const char* text, std::optional<Verb> verb) { return command(&app_, name, text, verb); }
+  void descriptor(CLI::App* sub, const char* name, std::optional<int>& target, const char* text) {
+    sub->add_option(name, target, text)->check(CLI::Range(0, 1'048'576))->type_name("N");
+  }
+  void proof(CLI::App* sub) {
+    descriptor(sub, "--passphrase-fd", out_.passphrase_fd, "read the vault's passphrase from this descriptor");
+  }
+
+  void vault();
+  void records();
+  void foreign();
+  void agents();
+  void policies();
+  void purchases();
+  void audit();
+
+  Arguments& out_;
+  CLI::App app_;
+};
+
+void Parser::vault() {
+  CLI::App* const init = command("init", "make the vault", Verb::init);
+  init->add_flag("--machine", out_.init.machine, "no passphrase: the key comes from this machine");
+  init->add_flag("--accept-public-salt", out_.init.accept_public_salt,
+                 "with --machine on a source build: anyone on this machine can derive the key");
+  proof(init);
+  proof(command("unlock", "open the vault", Verb::unlock));
+  command("lock", "close the vault and wipe its keys", Verb::lock);
+  command("freeze", "stop every use until unfreeze, also after a restart", Verb::freeze);
+  proof(command("unfreeze", "allow uses again", Verb::unfreeze));
+  command("stop", "end the daemon", Verb::stop);
+  command("status", "say how things are", Verb::status);
+  command("doctor", "look for what is wrong and say what to do", Verb::doctor);
+  CLI::App* const completion = command("completion", "print a completion script", Verb::completion);
+  completion->add_option("shell", out_.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+void Parser::records() {
+  const CLI::IsMember kinds({"card", "identity", "login", "api-key"});
+  CLI::App* const add = command("add", "add a record", Verb::add);
+  add->add_option("kind", out_.record.kind, "card, identity, login or api-key")->required()->check(kinds);
+  add->add_option("--label", out_.record.label, "what you call it");
+  descriptor(add, "--fields-fd", out_.fields_fd, "read lines name=value from this descriptor");
+  CLI::App* const list = command("list", "list the records, masked", Verb::list);
+  list->add_option("--kind", out_.record.kind, "only this kind")->check(kinds);
+  CLI::App* const show = command("show", "show one record, masked", Verb::show);
+  show->add_option("id", out_.record.id, "its id or alias")->required();
+}
+
+void Parser::foreign() {
+  ForeignFile& f = out_.foreign;
+  CLI::App* const import = command("import", "take over a vault of another tool", std::nullopt);
+  CLI::App* const in = command(import, "pop-pay", "a pop-pay vault.enc; it is not changed", Verb::import_file);
+  in->add_option("file", f.file, "the vault.enc")->required();
+  in->add_option("--mode", f.mode, "how it is sealed; default: the .vault_mode beside it, else machine")
+      ->check(CLI::IsMember({"machine", "machine-oss", "machine-hardened", "passphrase"}));
+  in->add_option("--machine-id-hex", f.machine_id_hex, "the machine id of its machine, in hex; default: this one's");
+  in->add_option("--username", f.username, "the user name it was made under; default: yours");
+  in->add_option("--salt-hex", f.salt_hex, "the salt of the build that made it, in hex");
+  in->add_flag("--dry-run", f.dry_run, "only say what is in it, masked");
+  in->add_option("--label", f.label, "what you call the card");
+  descriptor(in, "--passphrase-fd", out_.passphrase_fd, "read its passphrase from this descriptor");
+
+  CLI::App* const export_ = command("export", "write a vault for another tool", std::nullopt);
+  CLI::App* const out = command(export_, "pop-pay", "a new pop-pay vault.enc with one card", Verb::export_file);
+  out->add_option("file", f.file, "the file to make; it must not exist")->required();
+  out->add_option("--record", f.record, "the card's id or alias")->required();
+  out->add_option("--mode", f.mode, "passphrase (default) or machine-oss")->check(CLI::IsMember({"passphrase", "machine-oss"}));
+  out->add_flag("--accept-public-salt", f.accept_public_salt, "with machine-oss: anyone on this machine can open the file");
+  descriptor(out, "--file-passphrase-fd", f.file_passphrase_fd, "read the new file's passphrase from this descriptor");
+  proof(out);
+}
+
+void Parser::agents() {
+  CLI::App* const agent = command("agent", "agents and their keys", std::nullopt);
+  CLI::App* const add = command(agent, "add", "enroll an agent; its key is shown once", Verb::agent_add);
+  add->add_option("name", out_.agent.agent, "its name")->required();
+  add->add_option("--key-file", out_.agent.key_file, "write the key to this new file instead");
+  proof(add);
+  command(agent, "list", "list the agents", Verb::agent_list);
+  CLI::App* const revoke = command(agent, "revoke", "end an agent's key at once", Verb::agent_revoke);
+  revoke->add_option("agent", out_.agent.agent, "its id or name")->required();
+}
+
+void Parser::policies() {
+  PolicyOptions& p = out_.policy;
+  CLI::App* const policy = command("policy", "what an agent may do", std::nullopt);
+  CLI::App* const set = command(policy, "set", "replace an agent's policy", Verb::policy_set);
+  set->add_option("agent", p.agent, "its id or name")->required();
+  set->add_option("--merchant", p.merchants, "an exact origin, such as https://shop.example")->required();
+  set->add_option("--processor", p.processors, "an origin whose frames in those merchants' pages may get card fields");
+  set->add_option("--per-use", p.per_use, "most for one purchase, such as 50.00")->required();
+  set->add_option("--per-day", p.per_day, "most in 24 hours")->required();
+  set->add_option("--currency", p.currency, "such as USD")->required();
+  set->add_option("--auto-approve-below", p.auto_approve_below, "do not ask for less than this; default: always ask");
+  set->add_option("--strength", p.strength, "weakest way to place a card; default: wire")
+      ->check(CLI::IsMember({"wire", "sealed", "wire_attached", "dom"}));
+  set->add_option("--record", p.records, "only these cards; default: every card");
+  proof(set);
+  CLI::App* const show = command(policy, "show", "show an agent's policy", Verb::policy_show);
+  show->add_option("agent", p.agent, "its id or name")->required();
+  CLI::App* const unset = command(policy, "unset", "take an agent's policy away", Verb::policy_unset);
+  unset->add_option("agent", p.agent, "its id or name")->required();
+
+  CLI::App* const config = command("config", "the owner's settings", std::nullopt);
+  CLI::App* const get = command(config, "get", "show all settings or one", Verb::config_get);
+  get->add_option("key", out_.config.key, "browser.endpoint or allow_loopback_http");
+  CLI::App* const change = command(config, "set", "change a setting", Verb::config_set);
+  change->add_option("key", out_.config.key, "browser.endpoint or allow_loopback_http")->required();
+  change->add_option("value", out_.config.value, "the value; none takes it away")->required();
+  proof(change);
+}
+
+void Parser::purchases() {
+  PurchaseOptions& p = out_.purchase;
+  CLI::App* const approvals = command("approvals", "list what waits for you", Verb::approvals);
+  approvals->add_flag("--watch", p.watch, "show it again every second until Ctrl-C");
+  CLI::App* const approve = command("approve", "allow one purchase", Verb::approve);
+  approve->add_option("id", p.id, "the purchase")->required();
+  proof(approve);
+  command("deny", "refuse one purchase", Verb::deny)->add_option("id", p.id, "the purchase")->required();
+
+  CLI::App* const list = app_.add_subcommand("purchases", "list purchases; settle or release one");
+  list->require_subcommand(0, 1);
+  list->preparse_callback([this](std::size_t) { out_.verb = Verb::purchases; });
+  list->add_option("--status", p.status, "only those with this status");
+  list->add_option("--limit", p.limit, "at most so many")->check(CLI::Range(1, 100));
+  CLI::App* const settle = command(list, "settle", "say that the money was spent", Verb::purchase_settle);
+  settle->add_option("id", p.id, "the purchase")->required();
+  proof(settle);
+  CLI::App* const release = command(list, "release", "say that no money was spent", Verb::purchase_release);
+  release->add_option("id", p.id, "the purchase")->required();
+  proof(release);
+}
+
+void Parser::audit() {
+  CLI::App* const audit = command("audit", "the journal", std::nullopt);
+  CLI::App* const list = command(audit, "list", "show its rows", Verb::audit_list);
+  list->add_option("--after", out_.audit.after, "only rows after this number")->check(CLI::NonNegativeNumber);
+  list->add_option("--limit", out_.audit.limit, "at most so many")->check(CLI::Range(1, 1000));
+  command(audit, "verify", "check that nothing was changed or cut", Verb::audit_verify);
+}
+
+Result<std::variant<Arguments, Information>> Parser::parse(int argc, const char* const* argv) {
+  using Answer = std::variant<Arguments, Information>;
+  try {
+    app_.parse(argc, argv);
+    return Answer(out_);
+  } catch (const CLI::CallForHelp&) {
+    return Answer(Information{app_.help("", CLI::AppFormatMode::Normal)});
+  } catch (const CLI::CallForVersion& version) {
+    return Answer(Information{std::string(version.what()) + "\n"});
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> left = app_.remaining(true);
+    return fail(Errc::usage, shown(left.empty() ? "" : left.front()) + " is not expected here");
+  } catch (const CLI::RequiredError& e) {
+    return fail(Errc::usage, e.what());
+  } catch (const CLI::ValidationError& e) {
+    // "--mode: X not in {a,b}": X is what was written, so only the option's name is repeated.
+    const std::string text = e.what();
+    return fail(Errc::usage, "wrong value for " + text.substr(0, text.find(':')));
+  } catch (const CLI::ArgumentMismatch& e) {
+    return fail(Errc::usage, e.what());
+  } catch (const CLI::ConversionError&) {
+    return fail(Errc::usage, "a number is expected");
+  } catch (const CLI::Error& e) {
+    return fail(Errc::usage, e.get_name());
+  }
+}
+
+}  // namespace
+
+bool wants_json(int argc, const char* const* argv) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc, [](std::string_view word) { return word == "--json"; });
+}
+
+Result<std::variant<Arguments, Information>> parse_arguments(int argc, const char* const* argv) {
+  PV_TRY(refuse_secrets(argc, argv));
+  Arguments out;
+  return Parser(out).parse(argc, argv);
+}
+
+}  // namespace popvault::cli

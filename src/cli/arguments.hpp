@@ -1,0 +1,109 @@
+// The command line as plain structs. The only place that knows CLI11 is arguments.cpp.
+//
+// Secrets are never arguments: an option that looks like one is refused with what to use instead, and no
+// argument that might be a secret is repeated in a message.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace popvault::cli {
+
+enum class Verb : std::uint8_t {
+  init, unlock, lock, freeze, unfreeze, stop, status, doctor,
+  add, list, show, import_file, export_file,
+  agent_add, agent_list, agent_revoke,
+  policy_set, policy_show, policy_unset, config_get, config_set,
+  approvals, approve, deny, purchases, purchase_settle, purchase_release,
+  audit_list, audit_verify, completion,
+};
+
+struct InitOptions {
+  bool machine = false;
+  bool accept_public_salt = false;
+};
+
+struct RecordOptions {
+  std::string kind;  // of `add`: card, identity, login, api-key; of `list`: empty or one of these
+  std::string label;
+  std::string id;
+};
+
+struct ForeignFile {
+  std::string file;
+  std::optional<std::string> mode;
+  std::optional<std::string> machine_id_hex;
+  std::optional<std::string> username;
+  std::optional<std::string> salt_hex;
+  bool dry_run = false;
+  std::string label = "Imported";
+  std::string record;  // of export
+  std::optional<int> file_passphrase_fd;
+  bool accept_public_salt = false;
+};
+
+struct AgentOptions {
+  std::string agent;  // name or id
+  std::optional<std::string> key_file;
+};
+
+struct PolicyOptions {
+  std::string agent;
+  std::vector<std::string> merchants;
+  std::vector<std::string> processors;
+  std::string per_use, per_day, currency;
+  std::optional<std::string> auto_approve_below;
+  std::optional<std::string> strength;
+  std::vector<std::string> records;
+};
+
+struct ConfigOptions {
+  std::optional<std::string> key;
+  std::string value;
+};
+
+struct PurchaseOptions {
+  std::string id;
+  bool watch = false;
+  std::optional<std::string> status;
+  int limit = 50;
+};
+
+struct AuditOptions {
+  std::optional<std::int64_t> after;
+  int limit = 100;
+};
+
+// What was asked. The members that the verb does not use keep their defaults.
+struct Arguments {
+  Verb verb = Verb::status;
+  bool json = false;
+  std::optional<int> passphrase_fd;
+  std::optional<int> fields_fd;
+  InitOptions init;
+  RecordOptions record;
+  ForeignFile foreign;
+  AgentOptions agent;
+  PolicyOptions policy;
+  ConfigOptions config;
+  PurchaseOptions purchase;
+  AuditOptions audit;
+  std::string shell;  // of completion
+};
+
+// Text to print and be done with: --help and --version.
+struct Information {
+  std::string text;
+};
+
+// Fails with usage.
+Result<std::variant<Arguments, Information>> parse_arguments(int argc, const char* const* argv);
+// Whether --json is among the words, for errors of the command line itself.
+bool wants_json(int argc, const char* const* argv);
+
+}  // namespace popvault::cli

@@ -1,0 +1,71 @@
+// What every command gets and gives.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "cli/arguments.hpp"
+#include "os/paths.hpp"
+#include "rpc/json.hpp"
+
+namespace popvault::cli {
+
+struct Context {
+  const Arguments& args;
+  Paths paths;
+};
+
+// What goes to standard output: `json` with --json, else `text` (whole lines).
+struct Output {
+  Json json;
+  std::string text;
+  int exit_status = 0;
+};
+
+using Command = Result<Output> (*)(const Context&);
+
+// vault_commands.cpp
+Result<Output> init_vault(const Context&);
+Result<Output> unlock_vault(const Context&);
+Result<Output> lock_vault(const Context&);
+Result<Output> freeze_vault(const Context&);
+Result<Output> unfreeze_vault(const Context&);
+Result<Output> stop_daemon(const Context&);
+// status_commands.cpp
+Result<Output> show_status(const Context&);
+// doctor.cpp
+Result<Output> run_doctor(const Context&);
+// record_commands.cpp
+Result<Output> add_record(const Context&);
+Result<Output> list_records(const Context&);
+Result<Output> show_record(const Context&);
+// foreign_commands.cpp
+Result<Output> import_foreign(const Context&);
+Result<Output> export_foreign_file(const Context&);
+// agent_commands.cpp
+Result<Output> add_agent(const Context&);
+Result<Output> list_agents(const Context&);
+Result<Output> revoke_agent(const Context&);
+// policy_commands.cpp
+Result<Output> set_policy(const Context&);
+Result<Output> show_policy(const Context&);
+Result<Output> unset_policy(const Context&);
+Result<Output> get_config(const Context&);
+Result<Output> set_config(const Context&);
+// purchase_commands.cpp
+Result<Output> list_approvals(const Context&);
+Result<Output> approve_purchase(const Context&);
+Result<Output> deny_purchase(const Context&);
+Result<Output> list_purchases(const Context&);
+Result<Output> settle_purchase(const Context&);
+Result<Output> release_purchase(const Context&);
+// audit_commands.cpp
+Result<Output> list_journal(const Context&);
+Result<Output> verify_journal(const Context&);
+// completion.cpp
+Result<Output> print_completion(const Context&);
+
+// The whole program but for the hardening in main.cpp; gives the exit status.
+int run(int argc, const char* const* argv);
+
+}  // namespace popvault::cli

@@ -1,0 +1,74 @@
+#include "cli/display.hpp"
+
+#include <cstdint>
+#include <cstdio>
+
+#include "base/utf8.hpp"
+
+namespace popvault::cli {
+namespace {
+
+struct Range {
+  std::uint32_t first, last;
+};
+
+// Unicode 15.1: general categories Cc, Cf, Cs, Co, Zl, Zp, the characters of Default_Ignorable_Code_Point and
+// the spaces and fillers that look like nothing or like a plain space.
+constexpr Range kUnsafe[] = {
+    {0x0000, 0x001f},   {0x007f, 0x00a0},   {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x0600, 0x0605},
+    {0x061c, 0x061c},   {0x06dd, 0x06dd},   {0x070f, 0x070f},   {0x0890, 0x0891},   {0x08e2, 0x08e2},
+    {0x115f, 0x1160},   {0x1680, 0x1680},   {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x2000, 0x200f},
+    {0x2028, 0x202f},   {0x205f, 0x206f},   {0x2800, 0x2800},   {0x3000, 0x3000},   {0x3164, 0x3164},
+    {0xd800, 0xf8ff},   {0xfdd0, 0xfdef},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb},   {0xfffe, 0xffff},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f},
+    {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0x10ffff},
+};
+
+bool unsafe(std::uint32_t c) {
+  for (const Range& range : kUnsafe)
+    if (c >= range.first && c <= range.last) return true;
+  return (c & 0xfffe) == 0xfffe;
+}
+
+// The code point of a valid sequence.
+std::uint32_t code_point(std::string_view sequence) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(sequence[i]); };
+  std::uint32_t point = sequence.size() == 1 ? byte(0) : byte(0) & (0xffU >> (sequence.size() + 1));
+  for (std::size_t i = 1; i < sequence.size(); ++i) point = point << 6 | (byte(i) & 0x3fU);
+  return point;
+}
+
+std::string coded(char kind, std::uint32_t value) {
+  char out[16];
+  std::snprintf(out, sizeof out, kind == 'x' ? "\\x{%02X}" : "\\u{%04X}", value);
+  return out;
+}
+
+std::string escaped(std::string_view text, bool ascii_only) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = utf8_length(text, at);
+    if (size == 0) {
+      out += coded('x', static_cast<std::uint8_t>(text[at++]));
+      continue;
+    }
+    const std::string_view sequence = text.substr(at, size);
+    const std::uint32_t point = code_point(sequence);
+    if (point == '\\') {
+      out += "\\\\";
+    } else if (unsafe(point) || (ascii_only && point > 0x7e)) {
+      out += coded('u', point);
+    } else {
+      out += sequence;
+    }
+    at += size;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string escape_for_terminal(std::string_view text) { return escaped(text, false); }
+std::string escape_ascii(std::string_view text) { return escaped(text, true); }
+
+}  // namespace popvault::cli

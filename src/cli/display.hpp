@@ -1,0 +1,19 @@
+// How values are shown to people.
+//
+// Text that an agent, a page or a file made is never printed as it is: a control character could move the
+// cursor, a bidirectional mark could turn an amount round, an invisible one could hide a difference.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace popvault::cli {
+
+// One line: every control, format (bidirectional, zero-width, tag), private, surrogate and non-character code
+// point and every line or paragraph separator is written \u{XXXX}, each invalid byte \x{XX}, a backslash twice.
+std::string escape_for_terminal(std::string_view text);
+
+// The same for an origin, path or address, where anything outside printable ASCII is escaped.
+std::string escape_ascii(std::string_view text);
+
+}  // namespace popvault::cli

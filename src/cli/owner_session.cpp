@@ -1,0 +1,94 @@
+#include "cli/owner_session.hpp"
+
+#include "cli/daemon_start.hpp"
+#include "cli/passphrase.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/sign.hpp"
+#include "secret/bundle.hpp"
+#include "vault/vault_key.hpp"
+
+namespace popvault::cli {
+namespace {
+
+constexpr std::string_view kProofDomain = "popvault-owner-proof-v1";
+
+// A signature says what the challenge says, so another text than the one that was asked for is never signed.
+Status check_challenge(const std::string& text, std::string_view purpose, const std::string& request_hash,
+                       const std::string& vault) {
+  PV_ASSIGN(const Json challenge, Json::parse(text));
+  const bool same = challenge["domain"].text_or("") == kProofDomain && challenge["purpose"].text_or("") == purpose &&
+                    challenge["request_hash"].text_or("") == request_hash && challenge["vault"].text_or("") == vault &&
+                    challenge.dump() == text;
+  if (!same) return fail(Errc::internal, "the daemon's challenge is not for this request");
+  return {};
+}
+
+}  // namespace
+
+Result<OwnerSession> OwnerSession::open(const Context& context, IfStopped if_stopped) {
+  const std::string socket = context.paths.owner_socket();
+  auto connection = client::Connection::open(socket);
+  if (!connection && connection.error().code == Errc::daemon_unreachable && if_stopped == IfStopped::start) {
+    PV_TRY(start_daemon(context.paths));
+    connection = client::Connection::open(socket);
+  }
+  if (!connection) return tl::unexpected(std::move(connection.error()));
+  OwnerSession out(std::move(*connection));
+  PV_ASSIGN(out.hello_, out.call("owner.hello"));
+  PV_TRY(client::check_home(out.hello_, context.paths.home));
+  return out;
+}
+
+Status OwnerSession::require_unlocked() const {
+  const std::string now = state();
+  if (now == "uninitialised") return fail(Errc::vault_missing);
+  if (now == "locked") return fail(Errc::locked);
+  return {};
+}
+
+Result<Json> OwnerSession::call(std::string_view method, const Json& params, const SecretFields* bundle) {
+  client::CallOptions options;
+  Descriptor passed;
+  if (bundle != nullptr) {
+    PV_ASSIGN(const int fd, bundle_of(*bundle));
+    passed = Descriptor(fd);
+    options.descriptor = fd;
+  }
+  PV_ASSIGN(Json result, connection_.call(method, params, options));
+  return result;
+}
+
+Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
+                                           const SecretFields* bundle) {
+  const Json request = Json::Object{{"method", method}, {"params", params}};
+  const std::string hash = crypto::sha256(as_bytes(request.dump())).hex();
+  PV_ASSIGN(const Json answer,
+            call("proof.challenge", Json::Object{{"purpose", method}, {"request_hash", hash}}));
+  const std::string challenge = answer["challenge"].text_or("");
+  PV_TRY(check_challenge(challenge, method, hash, hello_["vault"].text_or("")));
+  const auto key = crypto::SigningKey::from_seed(owner_proof_seed(vault_key));
+  params.set("proof", Json::Object{{"challenge", challenge},
+                                   {"public_key", key.public_key().hex()},
+                                   {"signature", key.sign(as_bytes(challenge)).hex()}});
+  return call(method, params, bundle);
+}
+
+Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why) {
+  if (session.machine_mode()) {
+    const auto mode = vault_mode_of(session.hello()["mode"].text_or(""));
+    if (!mode) return fail(Errc::internal, "the daemon names no vault mode");
+    if (context.args.passphrase_fd) return fail(Errc::usage, "this vault has no passphrase; leave --passphrase-fd out");
+    return derive_machine_key(real_fs(), context.paths.home, *mode);
+  }
+  PV_ASSIGN(const SecretBytes passphrase, ask_passphrase(context.args.passphrase_fd, why));
+  return derive_passphrase_key(real_fs(), context.paths.home, passphrase);
+}
+
+Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
+                         std::string_view why) {
+  PV_TRY(session.require_unlocked());
+  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, why));
+  return session.call_with_proof(method, std::move(params), key);
+}
+
+}  // namespace popvault::cli

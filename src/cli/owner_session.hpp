@@ -1,0 +1,45 @@
+// The owner's connection to the daemon, and the owner proof.
+//
+// A session has said hello and knows that the daemon is ours and of our home. Proofs are signed here, with a
+// key derived from the vault key; a challenge is signed only if it says exactly what was asked.
+#pragma once
+
+#include "cli/command.hpp"
+#include "client/connection.hpp"
+#include "secret/fields.hpp"
+
+namespace popvault::cli {
+
+enum class IfStopped : std::uint8_t { start, refuse };
+
+class OwnerSession {
+ public:
+  // Fails with daemon_unreachable (refuse), or with why the daemon did not start.
+  static Result<OwnerSession> open(const Context& context, IfStopped if_stopped = IfStopped::start);
+
+  const Json& hello() const noexcept { return hello_; }
+  std::string state() const { return hello_["state"].text_or(""); }
+  bool machine_mode() const { return hello_["mode"].text_or("") != "passphrase"; }
+
+  // `bundle` travels beside the request. Errors are those of the daemon.
+  Result<Json> call(std::string_view method, const Json& params = {}, const SecretFields* bundle = nullptr);
+  // The same with a fresh proof; `params` is an object without `proof`.
+  Result<Json> call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
+                               const SecretFields* bundle = nullptr);
+  // Fails with vault_missing or locked, before anybody is asked for a passphrase.
+  Status require_unlocked() const;
+
+ private:
+  explicit OwnerSession(client::Connection connection) noexcept : connection_(std::move(connection)) {}
+  client::Connection connection_;
+  Json hello_;
+};
+
+// Asks for what opens the vault, in its mode, and derives the vault key. `why` is part of the prompt.
+Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why);
+
+// Both at once: an unlocked vault, the key, the proof, the call.
+Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
+                         std::string_view why);
+
+}  // namespace popvault::cli

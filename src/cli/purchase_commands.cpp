@@ -1,0 +1,113 @@
+// approvals, approve, deny, purchases.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "cli/command.hpp"
+#include "cli/masked_text.hpp"
+#include "cli/owner_session.hpp"
+#include "cli/secret_input.hpp"
+
+namespace popvault::cli {
+namespace {
+
+Result<Json> purchases_with(OwnerSession& session, const std::optional<std::string>& status, int limit) {
+  Json params = Json::Object{{"limit", limit}};
+  if (status) params.set("status", *status);
+  PV_ASSIGN(const Json result, session.call("purchase.list", params));
+  if (result["purchases"].array() == nullptr) return fail(Errc::internal, "the reply has no purchases");
+  return result["purchases"];
+}
+
+std::string list_text(const Json& purchases, std::string (*show)(const Json&)) {
+  std::string out;
+  for (const Json& purchase : *purchases.array()) out += show(purchase);
+  return out;
+}
+
+Result<Json> waiting(OwnerSession& session) { return purchases_with(session, "awaiting_approval", 100); }
+
+std::string waiting_text(const Json& purchases) {
+  return purchases.array()->empty() ? "nothing waits for you\n" : list_text(purchases, &purchase_lines);
+}
+
+// Until Ctrl-C, or until the daemon goes or the vault is locked.
+Result<Output> watch(OwnerSession& session, bool json) {
+  while (true) {
+    PV_ASSIGN(const Json purchases, waiting(session));
+    const std::string text = json ? purchases.dump() + "\n" : "\x1b[H\x1b[2J" + waiting_text(purchases);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+      return fail(Errc::io_error, "writing to standard output");
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+// The owner sees what is asked before the passphrase: the daemon's own row, not what somebody wrote in a chat.
+Status show_before_approval(OwnerSession& session, const std::string& id) {
+  auto terminal = Terminal::open();
+  if (!terminal) return {};
+  PV_ASSIGN(const Json purchases, waiting(session));
+  const Json::Array& list = *purchases.array();
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Json& p) { return p["purchase"].text_or("") == id; });
+  if (found != list.end()) terminal->say(purchase_lines(*found));
+  return {};
+}
+
+Output outcome(const Json& result) {
+  return {Json::Object{{"purchase", result["purchase"]}, {"status", result["status"]}},
+          plain_line("purchase", result["purchase"]) + plain_line("status", result["status"])};
+}
+
+Json id_param(const Context& context) { return Json::Object{{"purchase", context.args.purchase.id}}; }
+
+Result<Output> proved(const Context& context, std::string_view method, std::string_view why) {
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  PV_ASSIGN(const Json result, call_proved(context, session, method, id_param(context), why));
+  return outcome(result);
+}
+
+}  // namespace
+
+Result<Output> list_approvals(const Context& context) {
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  PV_TRY(session.require_unlocked());
+  if (context.args.purchase.watch) return watch(session, context.args.json);
+  PV_ASSIGN(const Json purchases, waiting(session));
+  return Output{purchases, waiting_text(purchases)};
+}
+
+Result<Output> approve_purchase(const Context& context) {
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  PV_TRY(session.require_unlocked());
+  if (!context.args.passphrase_fd) PV_TRY(show_before_approval(session, context.args.purchase.id));
+  PV_ASSIGN(const Json result,
+            call_proved(context, session, "purchase.approve", id_param(context), "approve this purchase"));
+  return outcome(result);
+}
+
+Result<Output> deny_purchase(const Context& context) {
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  if (session.state() == "uninitialised") return fail(Errc::vault_missing);
+  PV_ASSIGN(const Json result, session.call("purchase.deny", id_param(context)));
+  return outcome(result);
+}
+
+Result<Output> list_purchases(const Context& context) {
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  PV_TRY(session.require_unlocked());
+  PV_ASSIGN(const Json purchases, purchases_with(session, context.args.purchase.status, context.args.purchase.limit));
+  return Output{purchases, list_text(purchases, &purchase_line)};
+}
+
+Result<Output> settle_purchase(const Context& context) {
+  return proved(context, "purchase.settle", "settle this purchase");
+}
+
+Result<Output> release_purchase(const Context& context) {
+  return proved(context, "purchase.release", "release this purchase");
+}
+
+}  // namespace popvault::cli
