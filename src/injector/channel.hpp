@@ -1,0 +1,65 @@
+// The two descriptors of the process: the daemon's control channel and the browser's connection, watched
+// together under one deadline. One thread.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "injector/failure.hpp"
+
+namespace popvault::injector {
+
+using Clock = std::chrono::steady_clock;
+
+// One message of the daemon, with the descriptor that came with it (-1: none; the caller owns it).
+struct ControlMessage {
+  Bytes bytes;
+  int descriptor = -1;
+};
+
+class Channel {
+ public:
+  Channel(int control, int browser) : control_(control), browser_(browser) {}
+
+  // Outcome::timeout from then on.
+  void set_deadline(Clock::time_point deadline) { deadline_ = deadline; }
+  Clock::time_point deadline() const { return deadline_; }
+  // After the daemon hung up there is still something to clear: it is not listened to any more.
+  void ignore_control() { listen_ = false; }
+
+  // The first message, before the browser is listened to.
+  Step<ControlMessage> receive_first() { return take_control(); }
+  // Waits for the daemon's next message. Fails with stopped when it closed its end, and with timeout.
+  // `browser_ready` is called when the browser has said something meanwhile.
+  template <class Ready>
+  Step<ControlMessage> receive(Ready browser_ready) {
+    while (true) {
+      const auto who = wait(true, Clock::time_point::max());
+      if (!who) return tl::unexpected(who.error());
+      if (who->browser) {
+        const Step<void> read = browser_ready();
+        if (!read) return tl::unexpected(read.error());
+      }
+      if (who->control) return take_control();
+    }
+  }
+  // False when the daemon is gone; the process ends soon after either way.
+  bool send(ByteView message) noexcept;
+
+  // Bytes of the browser, appended to `out`. Waits until there are some or until `until` (then nothing is added).
+  Step<void> read_browser(Bytes& out, Clock::time_point until = Clock::time_point::max());
+  Step<void> write_browser(ByteView bytes);
+
+ private:
+  struct Who {
+    bool control = false, browser = false;
+  };
+  Step<Who> wait(bool expect_control, Clock::time_point until);
+  Step<ControlMessage> take_control();
+
+  int control_, browser_;
+  bool listen_ = true;
+  Clock::time_point deadline_ = Clock::time_point::max();
+};
+
+}  // namespace popvault::injector

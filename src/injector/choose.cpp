@@ -1,0 +1,157 @@
+#include "injector/choose.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace popvault::injector {
+namespace {
+
+using List = std::vector<Candidate>;
+
+FieldReport report(Field field, Why why, std::uint8_t origin = 0xff) { return {field, origin, why}; }
+
+bool same_group(const Candidate& a, const Candidate& b) { return a.frame == b.frame && a.group == b.group; }
+
+// The surest candidate for a field. Ambiguous when two are equally sure.
+struct Best {
+  const Candidate* one = nullptr;
+  bool ambiguous = false;
+};
+
+template <class Where>
+Best best_of(std::span<const Candidate> usable, Field field, Where where) {
+  Best out;
+  for (const Candidate& c : usable) {
+    if (c.field != field || !where(c)) continue;
+    if (out.one == nullptr || c.tier > out.one->tier) {
+      out = {&c, false};
+    } else if (c.tier == out.one->tier) {
+      out.ambiguous = true;
+    }
+  }
+  return out;
+}
+
+// The expiry as one field or as two.
+struct Expiry {
+  std::vector<const Candidate*> parts;
+  bool ambiguous = false;
+  std::vector<Field> missing;
+};
+
+template <class Where>
+Expiry expiry_of(std::span<const Candidate> usable, Where where) {
+  const Best whole = best_of(usable, Field::exp, where);
+  const Best month = best_of(usable, Field::exp_month, where);
+  const Best year = best_of(usable, Field::exp_year, where);
+  const bool pair = month.one != nullptr && year.one != nullptr;
+  // Both forms of the date: the surer one.
+  if (whole.one != nullptr && (!pair || whole.one->tier >= std::min(month.one->tier, year.one->tier)))
+    return {{whole.one}, whole.ambiguous, {}};
+  if (pair) return {{month.one, year.one}, month.ambiguous || year.ambiguous, {}};
+  if (month.one != nullptr) return {{}, false, {Field::exp_year}};
+  if (year.one != nullptr) return {{}, false, {Field::exp_month}};
+  return {{}, false, {Field::exp}};
+}
+
+// One representative of each form that has a number and an expiry.
+List complete_groups(std::span<const Candidate> usable) {
+  List out;
+  for (const Candidate& c : usable) {
+    if (c.field != Field::number) continue;
+    const auto here = [&](const Candidate& other) { return same_group(c, other); };
+    if (std::any_of(out.begin(), out.end(), here)) continue;
+    if (!expiry_of(usable, here).parts.empty()) out.push_back(*best_of(usable, Field::number, here).one);
+  }
+  return out;
+}
+
+// Of several complete forms, the one whose number field is surer than all others'; none when two are equal.
+const Candidate* surest(const List& groups) {
+  const Candidate* out = nullptr;
+  for (const Candidate& c : groups)
+    if (out == nullptr || c.tier > out->tier) out = &c;
+  const auto equal = std::count_if(groups.begin(), groups.end(), [&](const Candidate& c) { return c.tier == out->tier; });
+  return equal == 1 ? out : nullptr;
+}
+
+// Why there is no usable field: the most telling of what was seen. A field in an unlisted frame counts only when
+// it could have been filled.
+FieldReport explain(std::span<const Candidate> found, Field field) {
+  FieldReport out = report(field, Why::missing);
+  for (const Candidate& c : found) {
+    if (c.field != field) continue;
+    if (c.allowed && c.why != Why::ok) return report(field, c.why, c.origin);
+    if (!c.allowed && (c.why == Why::ok || c.why == Why::covered)) out = report(field, Why::frame_not_allowed);
+  }
+  return out;
+}
+
+tl::unexpected<Failure> missing(std::vector<FieldReport> reports) {
+  const bool elsewhere = std::any_of(reports.begin(), reports.end(), [](const FieldReport& r) { return r.why == Why::frame_not_allowed; });
+  return stop(elsewhere ? Outcome::origin_not_allowed : Outcome::fields_missing, std::move(reports));
+}
+
+// The code: asked for when a field for it is there to be seen.
+Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> pool, Needs needs, Choice& out) {
+  const auto anywhere = [](const Candidate&) { return true; };
+  const auto beside = [&](const Candidate& c) { return same_group(c, out.picks.front()); };
+  Best best = best_of(pool, Field::cvc, beside);
+  if (best.one == nullptr) best = best_of(pool, Field::cvc, anywhere);
+  if (best.one != nullptr && !needs.has_cvc) return missing({report(Field::cvc, Why::missing, best.one->origin)});
+  if (best.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::cvc, Why::ambiguous, best.one->origin)});
+  if (best.one != nullptr) {
+    out.picks.push_back(*best.one);
+    return {};
+  }
+  const FieldReport seen = explain(found, Field::cvc);
+  if (seen.why == Why::covered || seen.why == Why::frame_not_allowed || seen.why == Why::wrong_type) return missing({seen});
+  out.without_cvc = needs.has_cvc;
+  return {};
+}
+
+// The holder's name: wanted, but a page that lacks it or a record without it stops nothing unless required.
+Step<void> add_holder(std::span<const Candidate> pool, Needs needs, Choice& out) {
+  const auto beside = [&](const Candidate& c) { return same_group(c, out.picks.front()); };
+  Best best = best_of(pool, Field::holder, beside);
+  if (best.one == nullptr) best = best_of(pool, Field::holder, [](const Candidate&) { return true; });
+  if (best.one == nullptr) return {};
+  if (!needs.has_holder) {
+    if (best.one->required) return missing({report(Field::holder, Why::missing, best.one->origin)});
+    return {};
+  }
+  if (best.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::holder, Why::ambiguous, best.one->origin)});
+  out.picks.push_back(*best.one);
+  return {};
+}
+
+}  // namespace
+
+Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
+  List usable;
+  std::copy_if(found.begin(), found.end(), std::back_inserter(usable), [](const Candidate& c) { return c.allowed && c.why == Why::ok; });
+  const List groups = complete_groups(usable);
+  const Candidate* const group = groups.empty() ? nullptr : surest(groups);
+  if (groups.size() > 1 && group == nullptr)
+    return stop(Outcome::fields_ambiguous, {report(Field::number, Why::ambiguous, groups.front().origin)});
+  const auto where = [&](const Candidate& c) { return group == nullptr || same_group(c, *group); };
+
+  const Best number = best_of(usable, Field::number, where);
+  const Expiry expiry = expiry_of(usable, where);
+  std::vector<FieldReport> absent;
+  if (number.one == nullptr) absent.push_back(explain(found, Field::number));
+  for (const Field field : expiry.missing) absent.push_back(explain(found, field));
+  if (!absent.empty()) return missing(std::move(absent));
+  if (number.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::number, Why::ambiguous, number.one->origin)});
+  if (expiry.ambiguous)
+    return stop(Outcome::fields_ambiguous, {report(expiry.parts.front()->field, Why::ambiguous, expiry.parts.front()->origin)});
+
+  Choice out;
+  out.picks.push_back(*number.one);
+  for (const Candidate* part : expiry.parts) out.picks.push_back(*part);
+  PV_TRY(add_cvc(found, usable, needs, out));
+  PV_TRY(add_holder(usable, needs, out));
+  return out;
+}
+
+}  // namespace popvault::injector

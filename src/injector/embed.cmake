@@ -1,0 +1,19 @@
+# cmake -DIN="a.js;b.js" -DOUT=header -P embed.cmake: the files, one after the other, as one C++ string.
+set(text "")
+foreach(file IN LISTS IN)
+  file(READ ${file} part)
+  string(APPEND text "${part}")
+endforeach()
+# A string literal holds at most 64 KiB by the standard's minimum, and MSVC's is far lower; pieces are joined by the
+# compiler.
+string(LENGTH "${text}" size)
+set(pieces "")
+set(at 0)
+while(at LESS size)
+  string(SUBSTRING "${text}" ${at} 8000 piece)
+  string(APPEND pieces "R\"~~(${piece})~~\"\n")
+  math(EXPR at "${at} + 8000")
+endwhile()
+file(WRITE ${OUT} "// Generated from the finder's JavaScript.\n#pragma once\n\n#include <string_view>\n\n"
+     "namespace popvault::injector {\n\ninline constexpr std::string_view kFinderSource =\n${pieces};\n\n"
+     "}  // namespace popvault::injector\n")

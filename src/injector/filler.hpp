@@ -1,0 +1,57 @@
+// Puts the values into the chosen fields, reads them back, and empties them again when one did not stay.
+//
+// A value travels inside one call into the isolated world of the checked document: the browser refuses the call when
+// that document is gone, and in it no script of the page runs between the last check and the typing. Only where a
+// page wants real key presses are they sent, one at a time, and the focus is checked after each.
+#pragma once
+
+#include "injector/survey.hpp"
+#include "injector/values.hpp"
+
+namespace popvault::injector {
+
+class Filler {
+ public:
+  // `frames` as in Found.
+  Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames);
+
+  // All fields, one frame after the other. Fails with field_rejected or navigated; what was typed stays until clear().
+  Step<void> fill(const CardValues& card);
+  // Leaves the last field, gives the page a moment, and compares all fields and documents once more.
+  Step<void> settle();
+  // Empties every field that was typed into; true when all of them read back empty.
+  bool clear();
+
+  bool typed() const { return typed_; }
+  // One report per pick; `failed` is why for the field that ended it.
+  std::vector<FieldReport> reports() const;
+
+ private:
+  struct Work {
+    Candidate pick;
+    Why why = Why::ok;
+  };
+
+  Step<void> fill_frame(const CardValues& card, const std::vector<std::size_t>& works);
+  Step<std::vector<int>> call_fill(const CardValues& card, const Frame& frame, const std::vector<std::size_t>& works);
+  Step<void> finish(const CardValues& card, const Frame& frame, Work& work, int state);
+  Step<void> step_select(const Frame& frame, Work& work);
+  Step<bool> type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape);
+  Step<bool> press(const Frame& frame, const Work& work, ByteView character);
+  Step<void> erase(const Frame& frame, const Work& work);
+  Step<bool> frame_has_focus(const Frame& frame);
+  // A flag that the finder gives; false also when it could not be asked.
+  Step<bool> flag(const Frame& frame, std::string_view function, int index);
+  Step<void> key(const std::string& type, std::string_view name, int code);
+  Step<void> unchanged();
+  const Frame* frame_of(const Work& work) const { return page_.frame(frames_[work.pick.frame]); }
+  tl::unexpected<Failure> reject(Work& work, Why why);
+
+  Cdp& cdp_;
+  Page& page_;
+  std::vector<Work> works_;
+  std::vector<std::string> frames_;
+  bool typed_ = false;
+};
+
+}  // namespace popvault::injector

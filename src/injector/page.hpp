@@ -1,0 +1,93 @@
+// The page as the browser shows it to us: its sessions (one per process of its frames), its frames, and in each
+// frame that may matter an isolated world with the finder in it.
+//
+// A frame's world is an object id that the browser ties to one document: a call through it fails when that document
+// is gone. After pin(), any change to a pinned frame or to a frame around it makes changed() true for good.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "injector/cdp.hpp"
+#include "injector/target.hpp"
+
+namespace popvault::injector {
+
+struct Frame {
+  std::string id, parent, session, loader;
+  std::uint8_t origin = kNoOrigin;  // by URL and security origin
+  std::int64_t context = 0;         // of the isolated world; 0: not made yet
+  std::string world;                // object id of the finder there; empty: not there yet
+  std::int64_t owner_node = 0;      // the frame's element in its parent, as a backend node id
+  std::string owner;                // and as an object of the parent's world
+  Json scan;                        // what the finder saw last
+  bool asked = false;               // a world was asked for
+  bool owner_asked = false;
+};
+
+class Page {
+ public:
+  Page(Cdp& cdp, const Job& job);
+
+  // Finds the page, looks at the browser's command line and attaches.
+  Step<void> attach();
+  // Learns what frames there are now and scans those of listed origins, or all of them.
+  Step<void> survey(bool unlisted_too);
+  // Looks for closed shadow roots, which the finder cannot see by itself, and gives them to it.
+  Step<void> open_closed_roots();
+
+  std::map<std::string, Frame>& frames() { return frames_; }
+  const Frame* top() const;
+  const Frame* frame(const std::string& id) const;
+  // The frame and all around it are of listed origins.
+  bool listed(const Frame& frame) const;
+
+  // Calls a method of the finder in the frame's world. `args` as CDP's CallArgument array.
+  Cdp::Id call(const Frame& frame, std::string_view function, Json::Array args = {}, bool await = false);
+  // Its value; none when the world is gone or the script failed.
+  Step<std::optional<Json>> value(Cdp::Id id);
+  // The objectId of the frame's world and of what a secret call needs, as the text of the members of its params.
+  static std::string call_head(const Frame& frame, std::string_view function);
+
+  void pin(const std::set<std::string>& frames);
+  bool changed() const { return changed_; }
+  // Asks the browser again which documents there are and compares with the pinned ones.
+  Step<void> confirm_documents();
+  // The session that keys go to.
+  const std::string& main_session() const { return sessions_.front().id; }
+
+ private:
+  struct Session {
+    std::string id, root;
+    bool started = false;
+  };
+  using Then = std::function<void(const Cdp::Reply&)>;
+
+  void ask(Cdp::Id id, Then then) { pending_.emplace_back(id, std::move(then)); }
+  // Waits for all answers, and for those of the questions that they led to.
+  Step<void> drain();
+  void on_event(const Cdp::Event& event);
+  void gone(const std::string& frame_id);
+  void start(const std::string& session, const std::string& root, const std::string& parent_session);
+  void ask_tree(const std::string& session);
+  void take_tree(const std::string& session, const Json& tree, std::set<std::string>& seen);
+  void ask_world(Frame& frame);
+  void load_finder(const std::string& frame_id);
+  void ask_owner(const std::string& frame_id);
+  void ask_scan(const Frame& frame);
+  bool wanted(const Frame& frame) const { return unlisted_too_ || frame.origin != kNoOrigin; }
+  void find_roots(const Json& node, std::string frame_id);
+  void give_root(const std::string& frame_id, std::int64_t node);
+
+  Cdp& cdp_;
+  const Job& job_;
+  std::vector<Session> sessions_;
+  std::map<std::string, Frame> frames_;
+  std::deque<std::pair<Cdp::Id, Then>> pending_;
+  std::set<std::string> pinned_;
+  bool changed_ = false;
+  bool unlisted_too_ = false;
+};
+
+}  // namespace popvault::injector

@@ -1,0 +1,88 @@
+// What changes in a page while we work on it, and the closed shadow roots in it. See page.hpp.
+#include "injector/page.hpp"
+
+namespace popvault::injector {
+namespace {
+
+Json object(std::initializer_list<Json::Object::value_type> members) { return Json::Object(members); }
+
+}  // namespace
+
+void Page::gone(const std::string& frame_id) { changed_ = changed_ || pinned_.contains(frame_id); }
+
+void Page::on_event(const Cdp::Event& event) {
+  const Json& params = event.params;
+  if (event.method == "Target.attachedToTarget") {
+    const Json& target = params["targetInfo"];
+    if (target["type"].text_or("") == "iframe" && !sessions_.empty())
+      start(params["sessionId"].text_or(""), target["targetId"].text_or(""), event.session);
+  } else if (event.method == "Target.detachedFromTarget") {
+    const std::string session = params["sessionId"].text_or("");
+    for (auto& [id, frame] : frames_) {
+      if (frame.session != session) continue;
+      gone(id);
+      frame = Frame{};
+    }
+    if (!sessions_.empty() && sessions_.front().id == session) changed_ = changed_ || !pinned_.empty();
+    else std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
+  } else if (event.method == "Page.frameNavigated") {
+    gone(params["frame"]["id"].text_or(""));
+  } else if (event.method == "Page.frameDetached") {
+    gone(params["frameId"].text_or(""));
+  } else if (event.method == "Page.frameStartedNavigating") {
+    if (params["navigationType"].text_or("") != "sameDocument") gone(params["frameId"].text_or(""));
+  }
+}
+
+void Page::pin(const std::set<std::string>& frames) {
+  for (const std::string& id : frames)
+    for (const Frame* at = frame(id); at != nullptr; at = frame(at->parent)) pinned_.insert(at->id);
+}
+
+Step<void> Page::confirm_documents() {
+  std::map<std::string, std::string> loaders;
+  for (const std::string& id : pinned_)
+    if (const Frame* at = frame(id)) loaders[id] = at->loader;
+  for (const Session& session : sessions_) ask_tree(session.id);
+  PV_TRY(drain());
+  for (const auto& [id, loader] : loaders) {
+    const Frame* const at = frame(id);
+    if (at == nullptr || at->loader != loader) changed_ = true;
+  }
+  return {};
+}
+
+Step<void> Page::open_closed_roots() {
+  for (const Session& session : sessions_) {
+    const std::string root = session.root;
+    ask(cdp_.send("DOM.getDocument", object({{"depth", -1}, {"pierce", true}}), session.id),
+        [this, root](const Cdp::Reply& reply) { find_roots(reply.result["root"], root); });
+  }
+  return drain();
+}
+
+void Page::find_roots(const Json& node, std::string frame_id) {
+  if (const Json::Array* roots = node["shadowRoots"].array()) {
+    for (const Json& root : *roots) {
+      if (root["shadowRootType"].text_or("") == "closed") give_root(frame_id, root["backendNodeId"].int_or(0));
+      find_roots(root, frame_id);
+    }
+  }
+  if (const Json* document = node.find("contentDocument")) find_roots(*document, node["frameId"].text_or(""));
+  if (const Json::Array* children = node["children"].array())
+    for (const Json& child : *children) find_roots(child, frame_id);
+}
+
+void Page::give_root(const std::string& frame_id, std::int64_t node) {
+  const Frame* const inside = frame(frame_id);
+  if (inside == nullptr || inside->world.empty() || node == 0) return;
+  const std::string id = frame_id;
+  ask(cdp_.send("DOM.resolveNode", object({{"backendNodeId", node}, {"executionContextId", inside->context}}), inside->session),
+      [this, id](const Cdp::Reply& reply) {
+        const Frame* const now = frame(id);
+        if (!reply.ok || now == nullptr || now->world.empty()) return;
+        ask(call(*now, "addRoot", {object({{"objectId", reply.result["object"]["objectId"]}})}), [](const Cdp::Reply&) {});
+      });
+}
+
+}  // namespace popvault::injector
