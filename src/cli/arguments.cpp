@@ -70,6 +70,11 @@ class Parser {
     descriptor(sub, "--passphrase-fd", out_.passphrase_fd, "read the vault's passphrase from this descriptor");
   }
 
+  tl::unexpected<Error> unexpected_word() const {
+    const std::vector<std::string> left = app_.remaining(true);
+    return fail(Errc::usage, shown(left.empty() ? "" : left.front()) + " is not expected here");
+  }
+
   void vault();
   void records();
   void foreign();
@@ -215,16 +220,18 @@ Result<std::variant<Arguments, Information>> Parser::parse(int argc, const char*
   } catch (const CLI::CallForVersion& version) {
     return Answer(Information{std::string(version.what()) + "\n"});
   } catch (const CLI::ExtrasError&) {
-    const std::vector<std::string> left = app_.remaining(true);
-    return fail(Errc::usage, shown(left.empty() ? "" : left.front()) + " is not expected here");
+    return unexpected_word();
   } catch (const CLI::RequiredError& e) {
-    return fail(Errc::usage, e.what());
+    if (!app_.remaining(true).empty()) return unexpected_word();
+    const std::string text = e.what();
+    return fail(Errc::usage, text == "A subcommand is required" ? "a command is missing" : text);
   } catch (const CLI::ValidationError& e) {
     // "--mode: X not in {a,b}": X is what was written, so only the option's name is repeated.
     const std::string text = e.what();
     return fail(Errc::usage, "wrong value for " + text.substr(0, text.find(':')));
   } catch (const CLI::ArgumentMismatch& e) {
-    return fail(Errc::usage, e.what());
+    const std::string text = e.what();
+    return fail(Errc::usage, text.substr(0, text.find(':')) + " does not take that many values");
   } catch (const CLI::ConversionError&) {
     return fail(Errc::usage, "a number is expected");
   } catch (const CLI::Error& e) {

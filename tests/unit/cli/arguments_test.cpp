@@ -1,0 +1,114 @@
+#include "cli/arguments.hpp"
+
+#include <gtest/gtest.h>
+
+namespace popvault::cli {
+namespace {
+
+Result<std::variant<Arguments, Information>> parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "popvault");
+  return parse_arguments(static_cast<int>(words.size()), words.data());
+}
+
+Arguments parsed(std::vector<const char*> words) {
+  auto result = parse(std::move(words));
+  EXPECT_TRUE(result) << result.error().message();
+  return result ? std::get<Arguments>(*result) : Arguments{};
+}
+
+TEST(Arguments, Commands) {
+  const std::pair<std::vector<const char*>, Verb> rows[] = {
+      {{"init"}, Verb::init},
+      {{"unlock", "--passphrase-fd", "0"}, Verb::unlock},
+      {{"--json", "status"}, Verb::status},
+      {{"add", "card", "--label", "L", "--fields-fd", "0"}, Verb::add},
+      {{"import", "pop-pay", "f", "--dry-run"}, Verb::import_file},
+      {{"export", "pop-pay", "f", "--record", "r"}, Verb::export_file},
+      {{"agent", "add", "n"}, Verb::agent_add},
+      {{"config", "get"}, Verb::config_get},
+      {{"config", "set", "browser.endpoint", "none"}, Verb::config_set},
+      {{"approvals", "--watch"}, Verb::approvals},
+      {{"purchases"}, Verb::purchases},
+      {{"purchases", "settle", "pur_1"}, Verb::purchase_settle},
+      {{"purchases", "release", "pur_1"}, Verb::purchase_release},
+      {{"audit", "verify"}, Verb::audit_verify},
+      {{"completion", "zsh"}, Verb::completion},
+  };
+  for (const auto& row : rows) EXPECT_EQ(parsed(row.first).verb, row.second) << row.first[0];
+}
+
+TEST(Arguments, OptionsInAnyPlace) {
+  EXPECT_TRUE(parsed({"--json", "list"}).json);
+  EXPECT_TRUE(parsed({"agent", "list", "--json"}).json);
+  EXPECT_EQ(parsed({"approve", "pur_1", "--passphrase-fd", "3"}).passphrase_fd, 3);
+  EXPECT_FALSE(parsed({"approve", "pur_1"}).passphrase_fd);
+}
+
+TEST(Arguments, Policy) {
+  const Arguments args = parsed({"policy", "set", "shopper", "--merchant", "https://a", "https://b", "--processor",
+                                 "https://p", "--per-use", "50.00", "--per-day", "200.00", "--currency", "USD",
+                                 "--strength", "dom", "--passphrase-fd", "0"});
+  EXPECT_EQ(args.verb, Verb::policy_set);
+  EXPECT_EQ(args.policy.agent, "shopper");
+  EXPECT_EQ(args.policy.merchants, (std::vector<std::string>{"https://a", "https://b"}));
+  EXPECT_EQ(args.policy.processors, (std::vector<std::string>{"https://p"}));
+  EXPECT_EQ(args.policy.strength, "dom");
+  EXPECT_FALSE(args.policy.auto_approve_below);
+}
+
+TEST(Arguments, WrongOnesAreUsage) {
+  const std::vector<const char*> rows[] = {
+      {},
+      {"foo"},
+      {"lock", "extra"},
+      {"lock", "--nothing"},
+      {"agent"},
+      {"agent", "foo"},
+      {"agent", "add"},
+      {"add", "boat"},
+      {"unlock", "--passphrase-fd", "x"},
+      {"unlock", "--passphrase-fd", "-1"},
+      {"unlock", "--passphrase-fd"},
+      {"import", "pop-pay", "f", "--mode", "bad"},
+      {"policy", "set", "a", "--merchant", "https://a"},
+      {"purchases", "settle"},
+      {"completion", "tcsh"},
+      {"status", "status", "status"},
+  };
+  for (const auto& row : rows) {
+    const auto result = parse(row);
+    ASSERT_FALSE(result) << (row.empty() ? "" : row[0]);
+    EXPECT_EQ(result.error().code, Errc::usage);
+    EXPECT_EQ(result.error().detail.find('\n'), std::string::npos);
+  }
+}
+
+TEST(Arguments, SecretsAreRefusedAndNeverRepeated) {
+  const std::vector<const char*> rows[] = {
+      {"unlock", "--passphrase", "hunter2hunter2"},
+      {"unlock", "--passphrase=hunter2hunter2"},
+      {"add", "card", "--cvv=hunter2hunter2"},
+      {"unlock", "hunter2hunter2"},
+      {"unlock", "--hunter2hunter2=x"},
+      {"unlock", "--passphrase-fd", "hunter2hunter2"},
+      {"add", "hunter2hunter2"},
+  };
+  for (const auto& row : rows) {
+    const auto result = parse(row);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().message().find("hunter2"), std::string::npos) << result.error().message();
+  }
+  EXPECT_NE(parse({"unlock", "--passphrase", "x"}).error().detail.find("--passphrase-fd"), std::string::npos);
+}
+
+TEST(Arguments, HelpAndVersion) {
+  const auto help = parse({"--help"});
+  ASSERT_TRUE(help);
+  EXPECT_NE(std::get<Information>(*help).text.find("unlock"), std::string::npos);
+  const auto version = parse({"--version"});
+  ASSERT_TRUE(version);
+  EXPECT_EQ(std::get<Information>(*version).text.rfind("popvault ", 0), 0U);
+}
+
+}  // namespace
+}  // namespace popvault::cli

@@ -1,0 +1,153 @@
+#include "client/connection.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/fake_server.hpp"
+
+namespace popvault::client {
+namespace {
+
+using test::FakeServer;
+using test::Heard;
+
+TEST(Connection, SendsOneCanonicalLineAndGivesTheResult) {
+  FakeServer server([](const Heard& heard) {
+    EXPECT_EQ(heard.request.dump(), R"({"id":1,"jsonrpc":"2.0","method":"record.show","params":{"id":"rec_1"}})");
+    return FakeServer::result(heard, Json::Object{{"label", "Demo"}});
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  const Reply reply = connection->call("record.show", Json::Object{{"id", "rec_1"}});
+  ASSERT_TRUE(reply);
+  EXPECT_EQ((*reply)["label"].text_or(""), "Demo");
+}
+
+TEST(Connection, LeavesNullParamsOut) {
+  FakeServer server([](const Heard& heard) {
+    EXPECT_EQ(heard.request.dump(), R"({"id":1,"jsonrpc":"2.0","method":"vault.status"})");
+    return FakeServer::result(heard, Json::Object{});
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  EXPECT_TRUE(connection->call("vault.status"));
+}
+
+TEST(Connection, SkipsEventsAndLateAnswersAndJoinsPieces) {
+  FakeServer server([](const Heard& heard) {
+    return R"({"jsonrpc":"2.0","method":"event","params":{"purchase":"pur_1","status":"approved"}})"
+           "\n"
+           R"({"id":99,"jsonrpc":"2.0","result":{"which":"late"}})"
+           "\n" +
+           FakeServer::result(heard, Json::Object{{"which", "mine"}, {"filler", std::string(100'000, 'x')}});
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  const Reply reply = connection->call("any");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ((*reply)["which"].text_or(""), "mine");
+}
+
+TEST(Connection, PassesTheDescriptorWithItsRequest) {
+  FakeServer server([](const Heard& heard) {
+    EXPECT_EQ(heard.descriptors.size(), heard.request["method"].text_or("") == "with" ? 1U : 0U);
+    return FakeServer::result(heard, Json::Object{});
+  });
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const Descriptor a(ends[0]), b(ends[1]);
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  EXPECT_TRUE(connection->call("with", {}, {ends[0], kCallTimeout}));
+  EXPECT_TRUE(connection->call("without"));
+}
+
+TEST(Connection, MapsErrorsBackWithDetailAndData) {
+  FakeServer server([](const Heard& heard) {
+    const Json data = Json::Object{{"reason", "fields_missing"}, {"fields", Json::Array{Json::Object{{"field", "cvc"}}}}};
+    return FakeServer::error(
+        heard, Json::Object{{"code", 1408},
+                            {"data", data},
+                            {"message", "the page has no usable field for a required value: cvc"}});
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  const Reply reply = connection->call("purchase.fill");
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Errc::fields_missing);
+  EXPECT_EQ(reply.error().detail, "cvc");
+  EXPECT_EQ(reply.error().message(), "the page has no usable field for a required value: cvc");
+  EXPECT_EQ((*reply.error().data["fields"].array())[0]["field"].text_or(""), "cvc");
+}
+
+TEST(Connection, EveryWordOfTheTableComesBack) {
+  for (const ErrcInfo& row : errc_table()) {
+    const Json error = Json::Object{{"code", row.code}, {"data", Json::Object{{"reason", row.word}}}, {"message", row.text}};
+    const Refusal refusal = refusal_of(error);
+    EXPECT_EQ(refusal.code, row.errc);
+    EXPECT_EQ(refusal.detail, "");
+  }
+  const Refusal unknown = refusal_of(Json::Object{{"data", Json::Object{{"reason", "of_tomorrow"}}}, {"message", "m"}});
+  EXPECT_EQ(unknown.code, Errc::internal);
+  EXPECT_EQ(unknown.detail, "m");
+  EXPECT_EQ(refusal_of(Json()).code, Errc::internal);
+}
+
+TEST(Connection, TakesAnErrorWithoutId) {
+  FakeServer server([](const Heard&) {
+    return std::string(
+        R"({"error":{"code":1003,"data":{"reason":"too_many_connections"},"message":"x"},"id":null,"jsonrpc":"2.0"})"
+        "\n");
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(connection->call("any").error().code, Errc::too_many_connections);
+}
+
+TEST(Connection, NobodyThere) {
+  EXPECT_EQ(Connection::open("/tmp/pv-no-such-folder/owner.sock").error().code, Errc::daemon_unreachable);
+  EXPECT_EQ(Connection::open("/tmp/" + std::string(200, 'x')).error().code, Errc::path_too_long);
+}
+
+TEST(Connection, ClosedGarbageLateAndTooLong) {
+  {
+    FakeServer server([](const Heard&) { return std::nullopt; });
+    auto connection = Connection::open(server.path());
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(connection->call("any").error().code, Errc::daemon_unreachable);
+  }
+  {
+    FakeServer server([](const Heard&) { return std::string("not json\n"); });
+    auto connection = Connection::open(server.path());
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(connection->call("any").error().code, Errc::parse_error);
+  }
+  {
+    FakeServer server([](const Heard&) { return std::string("{"); });
+    auto connection = Connection::open(server.path());
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(connection->call("any", {}, {-1, std::chrono::milliseconds(50)}).error().code, Errc::timeout);
+  }
+  {
+    FakeServer server([](const Heard& heard) { return FakeServer::result(heard, Json()); });
+    auto connection = Connection::open(server.path());
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(connection->call("any", Json(std::string(70'000, 'x'))).error().code, Errc::too_large);
+    EXPECT_TRUE(connection->call("any"));
+  }
+}
+
+TEST(CheckHome, ThroughLinksAndNothingElse) {
+  char name[] = "/tmp/pv-home-XXXXXX";
+  const std::string real = mkdtemp(name);
+  const std::string link = real + "-link";
+  ASSERT_EQ(symlink(real.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(check_home(Json::Object{{"home", real}}, real));
+  EXPECT_TRUE(check_home(Json::Object{{"home", real}}, link));
+  EXPECT_EQ(check_home(Json::Object{{"home", "/tmp"}}, real).error().code, Errc::wrong_home);
+  EXPECT_EQ(check_home(Json(), real).error().code, Errc::wrong_home);
+  unlink(link.c_str());
+  rmdir(real.c_str());
+}
+
+}  // namespace
+}  // namespace popvault::client
