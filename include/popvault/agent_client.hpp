@@ -6,8 +6,8 @@
 //   auto filled = vault->fill(purchase->purchase, popvault::client::Page::with_url(url));
 //
 // Every call blocks until the daemon answers or its time is over; one object is for one thread at a time, and
-// one object is one connection. A call that failed with daemon_unreachable or timeout leaves a connection that
-// must not be used again: connect anew, and repeat a request with the same idempotency key.
+// one object is one connection. A call that failed with daemon_unreachable or timeout leaves a connection
+// that must not be used again: connect anew, and repeat a request with the same idempotency key.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@
 namespace popvault::client {
 
 struct ConnectOptions {
-  std::string agent_key;             // what `popvault agent add` showed
-  std::string client_name;           // for people, at most 64 bytes
+  std::string agent_key;    // what `popvault agent add` showed
+  std::string client_name;  // for people, at most 64 bytes
   // Both empty: as the environment says (POPVAULT_HOME, POPVAULT_RUNTIME_DIR, XDG_...). `home` alone means
   // its sockets are in <home>/run.
   std::string home;

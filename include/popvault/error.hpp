@@ -1,7 +1,7 @@
 // What can go wrong, as a value.
 //
-// `reason` is one word of the closed list in docs/ERRORS.md; programs decide by it. `message` and `remediation`
-// are one line each, for people. Nothing here ever holds a secret.
+// `reason` is one word of the closed list in docs/ERRORS.md; programs decide by it. `message` and
+// `remediation` are one line each, for people. Nothing here ever holds a secret.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ struct ClientError {
   std::string message;
   std::string remediation;
   bool retryable = false;
-  std::vector<FieldOutcome> fields;              // of purchase.fill
-  std::optional<std::int64_t> retry_after_ms;    // of rate_limited
+  std::vector<FieldOutcome> fields;            // of purchase.fill
+  std::optional<std::int64_t> retry_after_ms;  // of rate_limited
 };
 
 template <class T>

@@ -39,7 +39,8 @@ Output added_output(const Json& agent, const std::string& key, const std::option
     out.set("key", key);
     text += "; this is its key, shown once:\n" + key + "\n";
   }
-  return {std::move(out), std::move(text) + "It may do nothing yet: give it a policy with popvault policy set.\n"};
+  return {std::move(out),
+          std::move(text) + "It may do nothing yet: give it a policy with popvault policy set.\n"};
 }
 
 }  // namespace
@@ -68,15 +69,17 @@ Result<Output> list_agents(const Context& context) {
   if (const auto* agents = result["agents"].array())
     for (const Json& a : *agents)
       out.text += escape_for_terminal(a["agent"].text_or("?") + "  " + a["status"].text_or("?") + "  " +
-                                      a["key"].text_or("?") + "  until " + a["expires_at"].text_or("?") + "  " +
-                                      a["name"].text_or("?")) + "\n";
+                                      a["key"].text_or("?") + "  until " + a["expires_at"].text_or("?") +
+                                      "  " + a["name"].text_or("?")) +
+                  "\n";
   return out;
 }
 
 Result<Output> revoke_agent(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   if (session.state() == "uninitialised") return fail(Errc::vault_missing);
-  PV_ASSIGN(const Json result, session.call("agent.revoke", Json::Object{{"agent", context.args.agent.agent}}));
+  PV_ASSIGN(const Json result,
+            session.call("agent.revoke", Json::Object{{"agent", context.args.agent.agent}}));
   return Output{result, plain_line("agent", result["agent"]) + plain_line("status", result["status"])};
 }
 

@@ -9,9 +9,14 @@ namespace {
 
 // Options that somebody may try, and what there is instead.
 constexpr std::pair<std::string_view, std::string_view> kNeverArguments[] = {
-    {"--passphrase", "--passphrase-fd N"}, {"--password", "--passphrase-fd N"}, {"--number", "--fields-fd N"},
-    {"--cvv", "--fields-fd N"},            {"--cvc", "--fields-fd N"},          {"--fields", "--fields-fd N"},
-    {"--secret", "--fields-fd N"},         {"--totp", "--fields-fd N"},
+    {"--passphrase", "--passphrase-fd N"},
+    {"--password", "--passphrase-fd N"},
+    {"--number", "--fields-fd N"},
+    {"--cvv", "--fields-fd N"},
+    {"--cvc", "--fields-fd N"},
+    {"--fields", "--fields-fd N"},
+    {"--secret", "--fields-fd N"},
+    {"--totp", "--fields-fd N"},
 };
 
 Status refuse_secrets(int argc, const char* const* argv) {
@@ -20,30 +25,36 @@ Status refuse_secrets(int argc, const char* const* argv) {
     const std::string_view option = word.substr(0, word.find('='));
     for (const auto& row : kNeverArguments)
       if (option == row.first)
-        return fail(Errc::usage, "a secret is never an argument, where others can read it; answer the prompt or use " +
-                                     std::string(row.second) + " instead of " + std::string(option));
+        return fail(Errc::usage,
+                    "a secret is never an argument, where others can read it; answer the prompt or use " +
+                        std::string(row.second) + " instead of " + std::string(option));
   }
   return {};
 }
 
-// A word that may be shown in an error: an option's name, or a plain lower-case word such as a mistyped command.
+// A word that may be shown in an error: an option's name, or a plain lower-case word such as a mistyped
+// command.
 std::string shown(std::string_view word) {
   if (word.starts_with("-")) word = word.substr(0, word.find('='));
-  const bool plain = !word.empty() && word.size() <= 32 &&
-                     std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+  const bool plain = !word.empty() && word.size() <= 32 && std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || c == '-';
+  });
   return plain ? std::string(word) : "an argument";
 }
 
 class Parser {
  public:
-  explicit Parser(Arguments& out) : out_(out), app_("Keeps your cards and lends AI agents their use, never the numbers.") {
+  explicit Parser(Arguments& out)
+      : out_(out), app_("Keeps your cards and lends AI agents their use, never the numbers.") {
     app_.name("popvault");
     app_.fallthrough();
     app_.require_subcommand(1);
     app_.add_flag("--json", out_.json, "print JSON");
     app_.set_version_flag("--version", "popvault " POPVAULT_VERSION, "print the version");
     app_.set_help_flag("-h,--help", "print this help");
-    app_.footer("Secrets come from a prompt or a descriptor (--passphrase-fd N, --fields-fd N), never from arguments.");
+    app_.footer(
+        "Secrets come from a prompt or a descriptor (--passphrase-fd N, --fields-fd N), never from "
+        "arguments.");
     vault();
     records();
     foreign();
@@ -62,12 +73,15 @@ class Parser {
     sub->callback([this, verb] { out_.verb = *verb; });
     return sub;
   }
-  CLI::App* command(const char* name, const char* text, std::optional<Verb> verb) { return command(&app_, name, text, verb); }
+  CLI::App* command(const char* name, const char* text, std::optional<Verb> verb) {
+    return command(&app_, name, text, verb);
+  }
   void descriptor(CLI::App* sub, const char* name, std::optional<int>& target, const char* text) {
     sub->add_option(name, target, text)->check(CLI::Range(0, 1'048'576))->type_name("N");
   }
   void proof(CLI::App* sub) {
-    descriptor(sub, "--passphrase-fd", out_.passphrase_fd, "read the vault's passphrase from this descriptor");
+    descriptor(sub, "--passphrase-fd", out_.passphrase_fd,
+               "read the vault's passphrase from this descriptor");
   }
 
   tl::unexpected<Error> unexpected_word() const {
@@ -101,7 +115,9 @@ void Parser::vault() {
   command("status", "say how things are", Verb::status);
   command("doctor", "look for what is wrong and say what to do", Verb::doctor);
   CLI::App* const completion = command("completion", "print a completion script", Verb::completion);
-  completion->add_option("shell", out_.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->add_option("shell", out_.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
 }
 
 void Parser::records() {
@@ -119,11 +135,13 @@ void Parser::records() {
 void Parser::foreign() {
   ForeignFile& f = out_.foreign;
   CLI::App* const import = command("import", "take over a vault of another tool", std::nullopt);
-  CLI::App* const in = command(import, "pop-pay", "a pop-pay vault.enc; it is not changed", Verb::import_file);
+  CLI::App* const in =
+      command(import, "pop-pay", "a pop-pay vault.enc; it is not changed", Verb::import_file);
   in->add_option("file", f.file, "the vault.enc")->required();
   in->add_option("--mode", f.mode, "how it is sealed; default: the .vault_mode beside it, else machine")
-      ->check(CLI::IsMember({"machine", "machine-oss", "machine-hardened", "passphrase"}));
-  in->add_option("--machine-id-hex", f.machine_id_hex, "the machine id of its machine, in hex; default: this one's");
+      ->check(CLI::IsMember({"machine", "machine-oss", "machine-hardened", "passphrase", "oss", "hardened"}));
+  in->add_option("--machine-id-hex", f.machine_id_hex,
+                 "the machine id of its machine, in hex; default: this one's");
   in->add_option("--username", f.username, "the user name it was made under; default: yours");
   in->add_option("--salt-hex", f.salt_hex, "the salt of the build that made it, in hex");
   in->add_flag("--dry-run", f.dry_run, "only say what is in it, masked");
@@ -131,12 +149,16 @@ void Parser::foreign() {
   descriptor(in, "--passphrase-fd", out_.passphrase_fd, "read its passphrase from this descriptor");
 
   CLI::App* const export_ = command("export", "write a vault for another tool", std::nullopt);
-  CLI::App* const out = command(export_, "pop-pay", "a new pop-pay vault.enc with one card", Verb::export_file);
+  CLI::App* const out =
+      command(export_, "pop-pay", "a new pop-pay vault.enc with one card", Verb::export_file);
   out->add_option("file", f.file, "the file to make; it must not exist")->required();
   out->add_option("--record", f.record, "the card's id or alias")->required();
-  out->add_option("--mode", f.mode, "passphrase (default) or machine-oss")->check(CLI::IsMember({"passphrase", "machine-oss"}));
-  out->add_flag("--accept-public-salt", f.accept_public_salt, "with machine-oss: anyone on this machine can open the file");
-  descriptor(out, "--file-passphrase-fd", f.file_passphrase_fd, "read the new file's passphrase from this descriptor");
+  out->add_option("--mode", f.mode, "passphrase (default) or machine-oss")
+      ->check(CLI::IsMember({"passphrase", "machine-oss"}));
+  out->add_flag("--accept-public-salt", f.accept_public_salt,
+                "with machine-oss: anyone on this machine can open the file");
+  descriptor(out, "--file-passphrase-fd", f.file_passphrase_fd,
+             "read the new file's passphrase from this descriptor");
   proof(out);
 }
 
@@ -157,11 +179,13 @@ void Parser::policies() {
   CLI::App* const set = command(policy, "set", "replace an agent's policy", Verb::policy_set);
   set->add_option("agent", p.agent, "its id or name")->required();
   set->add_option("--merchant", p.merchants, "an exact origin, such as https://shop.example")->required();
-  set->add_option("--processor", p.processors, "an origin whose frames in those merchants' pages may get card fields");
+  set->add_option("--processor", p.processors,
+                  "an origin whose frames in those merchants' pages may get card fields");
   set->add_option("--per-use", p.per_use, "most for one purchase, such as 50.00")->required();
   set->add_option("--per-day", p.per_day, "most in 24 hours")->required();
   set->add_option("--currency", p.currency, "such as USD")->required();
-  set->add_option("--auto-approve-below", p.auto_approve_below, "do not ask for less than this; default: always ask");
+  set->add_option("--auto-approve-below", p.auto_approve_below,
+                  "do not ask for less than this; default: always ask");
   set->add_option("--strength", p.strength, "weakest way to place a card; default: wire")
       ->check(CLI::IsMember({"wire", "sealed", "wire_attached", "dom"}));
   set->add_option("--record", p.records, "only these cards; default: every card");
@@ -242,7 +266,8 @@ Result<std::variant<Arguments, Information>> Parser::parse(int argc, const char*
 }  // namespace
 
 bool wants_json(int argc, const char* const* argv) {
-  return std::any_of(argv + std::min(argc, 1), argv + argc, [](std::string_view word) { return word == "--json"; });
+  return std::any_of(argv + std::min(argc, 1), argv + argc,
+                     [](std::string_view word) { return word == "--json"; });
 }
 
 Result<std::variant<Arguments, Information>> parse_arguments(int argc, const char* const* argv) {

@@ -14,8 +14,9 @@ Result<Output> list_journal(const Context& context) {
   Output out{result["rows"], {}};
   if (const auto* rows = result["rows"].array())
     for (const Json& row : *rows)
-      out.text += std::to_string(row["seq"].int_or(0)) + "  " + escape_for_terminal(row["at"].text_or("?")) + "  " +
-                  escape_for_terminal(row["kind"].text_or("?")) + "  " + escape_for_terminal(row["body"].dump()) + "\n";
+      out.text += std::to_string(row["seq"].int_or(0)) + "  " + escape_for_terminal(row["at"].text_or("?")) +
+                  "  " + escape_for_terminal(row["kind"].text_or("?")) + "  " +
+                  escape_for_terminal(row["body"].dump()) + "\n";
   return out;
 }
 

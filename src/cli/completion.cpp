@@ -24,8 +24,9 @@ constexpr Entry kEntries[] = {
     {"import", "pop-pay --mode --machine-id-hex --username --salt-hex --passphrase-fd --dry-run --label"},
     {"export", "pop-pay --record --mode --accept-public-salt --file-passphrase-fd --passphrase-fd"},
     {"agent", "add list revoke --key-file --passphrase-fd"},
-    {"policy", "set show unset --merchant --processor --per-use --per-day --currency --auto-approve-below --strength "
-               "--record --passphrase-fd"},
+    {"policy",
+     "set show unset --merchant --processor --per-use --per-day --currency --auto-approve-below --strength "
+     "--record --passphrase-fd"},
     {"config", "get set browser.endpoint allow_loopback_http --passphrase-fd"},
     {"approvals", "--watch"},
     {"approve", "--passphrase-fd"},
@@ -43,24 +44,26 @@ std::string all_words() {
 
 std::string bash() {
   std::string out = "_popvault() {\n  local follows\n  case \"${COMP_WORDS[1]}\" in\n";
-  for (const Entry& e : kEntries) out += std::string("    ") + e.word + ") follows=\"" + e.follows + " --json --help\" ;;\n";
+  for (const Entry& e : kEntries)
+    out += std::string("    ") + e.word + ") follows=\"" + e.follows + " --json --help\" ;;\n";
   out += "  esac\n  if [ \"$COMP_CWORD\" -le 1 ]; then follows=\"" + all_words() + "\"; fi\n";
   out += "  COMPREPLY=($(compgen -W \"$follows\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n";
   return out + "complete -o default -F _popvault popvault\n";
 }
 
 std::string zsh() {
-  std::string out = "#compdef popvault\n_popvault() {\n  if (( CURRENT == 2 )); then compadd -- " + all_words() +
-                    "; return; fi\n  case \"$words[2]\" in\n";
-  for (const Entry& e : kEntries) out += std::string("    ") + e.word + ") compadd -- " + e.follows + " --json --help; _files ;;\n";
+  std::string out = "#compdef popvault\n_popvault() {\n  if (( CURRENT == 2 )); then compadd -- " +
+                    all_words() + "; return; fi\n  case \"$words[2]\" in\n";
+  for (const Entry& e : kEntries)
+    out += std::string("    ") + e.word + ") compadd -- " + e.follows + " --json --help; _files ;;\n";
   return out + "  esac\n}\ncompdef _popvault popvault\n";
 }
 
 std::string fish() {
   std::string out = "complete -c popvault -n __fish_use_subcommand -f -a '" + all_words() + "'\n";
   for (const Entry& e : kEntries)
-    out += std::string("complete -c popvault -n '__fish_seen_subcommand_from ") + e.word + "' -a '" + e.follows +
-           " --json --help'\n";
+    out += std::string("complete -c popvault -n '__fish_seen_subcommand_from ") + e.word + "' -a '" +
+           e.follows + " --json --help'\n";
   return out;
 }
 

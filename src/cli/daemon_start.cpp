@@ -101,7 +101,8 @@ Result<pid_t> detach(const std::string& program, const Descriptor& log) {
   const ssize_t n = read(from.get(), &daemon, sizeof daemon);
   while (waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
   }
-  if (n != sizeof daemon || daemon <= 0) return fail(Errc::daemon_unreachable, "popvaultd could not be started");
+  if (n != sizeof daemon || daemon <= 0)
+    return fail(Errc::daemon_unreachable, "popvaultd could not be started");
   return daemon;
 }
 
@@ -136,7 +137,8 @@ Status wait_until_it_answers(const Paths& paths, pid_t daemon, int log, off_t lo
     }
     std::this_thread::sleep_for(kStep);
   }
-  return fail(Errc::daemon_unreachable, dead ? "another one is starting" : "it was started and does not answer yet");
+  return fail(Errc::daemon_unreachable,
+              dead ? "another one is starting" : "it was started and does not answer yet");
 }
 
 }  // namespace
@@ -176,7 +178,8 @@ Error error_of_log_line(std::string_view line) {
 
 Status start_daemon(const Paths& paths) {
   const std::string program = find_program("popvaultd");
-  if (program.empty()) return fail(Errc::daemon_unreachable, "popvaultd is not installed beside this program");
+  if (program.empty())
+    return fail(Errc::daemon_unreachable, "popvaultd is not installed beside this program");
   PV_TRY(make_home(paths.home));
   PV_ASSIGN(const Descriptor log, open_log(paths.home + "/popvaultd.log"));
   const off_t log_size = lseek(log.get(), 0, SEEK_END);

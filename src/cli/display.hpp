@@ -10,7 +10,8 @@
 namespace popvault::cli {
 
 // One line: every control, format (bidirectional, zero-width, tag), private, surrogate and non-character code
-// point and every line or paragraph separator is written \u{XXXX}, each invalid byte \x{XX}, a backslash twice.
+// point and every line or paragraph separator is written \u{XXXX}, each invalid byte \x{XX}, a backslash
+// twice.
 std::string escape_for_terminal(std::string_view text);
 
 // The same for an origin, path or address, where anything outside printable ASCII is escaped.

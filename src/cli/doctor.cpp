@@ -25,8 +25,10 @@ class Findings {
     constexpr const char* kWords[] = {"ok", "note", "problem"};
     const char* const word = kWords[static_cast<std::size_t>(level)];
     bad_ = bad_ || level == Level::problem;
-    list_.emplace_back(Json::Object{
-        {"level", word}, {"check", check}, {"message", text}, {"remediation", todo.empty() ? Json() : Json(todo)}});
+    list_.emplace_back(Json::Object{{"level", word},
+                                    {"check", check},
+                                    {"message", text},
+                                    {"remediation", todo.empty() ? Json() : Json(todo)}});
     text_ += std::string(word) + ": " + escape_for_terminal(text);
     if (!todo.empty()) text_ += " (" + std::string(todo) + ")";
     text_ += "\n";
@@ -76,12 +78,14 @@ void check_vault_file(Findings& out, const std::string& home) {
 void check_mode(Findings& out, const std::string& home) {
   const std::string mode = mode_on_disk(home);
   if (mode.empty())
-    out.add(Level::problem, "mode", ".vault_mode is missing or holds another word",
-            "write passphrase, machine-hardened or machine-oss, whichever the vault was made with, mode 0600");
+    out.add(
+        Level::problem, "mode", ".vault_mode is missing or holds another word",
+        "write passphrase, machine-hardened or machine-oss, whichever the vault was made with, mode 0600");
   else if (mode == "machine-hardened" && !crypto::hardened_build())
     out.add("mode", Error{Errc::downgrade_refused, {}});
   else if (mode == "machine-oss")
-    out.add(Level::note, "mode", "the key comes from this machine and a public salt: any program here can derive it",
+    out.add(Level::note, "mode",
+            "the key comes from this machine and a public salt: any program here can derive it",
             "make a passphrase vault and move the cards if that matters");
   else
     out.add(Level::ok, "mode", "the vault's mode is " + mode);
@@ -91,9 +95,11 @@ void check_machine_id(Findings& out, const std::string& home) {
   const auto system_id = read_system_file(real_fs(), "/etc/machine-id", 4096);
   FileStat st;
   if (system_id && system_id->size() > 1) {
-    out.add(Level::note, "machine-id", "the key depends on /etc/machine-id", "keep a copy of it with your backups");
+    out.add(Level::note, "machine-id", "the key depends on /etc/machine-id",
+            "keep a copy of it with your backups");
   } else if (real_fs().stat_path(home + "/.machine_id", st) == 0) {
-    out.add(Level::note, "machine-id", "the key depends on .machine_id in the home", "keep it with your backups");
+    out.add(Level::note, "machine-id", "the key depends on .machine_id in the home",
+            "keep it with your backups");
   } else {
     out.add(Level::problem, "machine-id", "there is no /etc/machine-id and no .machine_id",
             "put back the one the vault was made with; without it the vault does not open");
@@ -118,13 +124,15 @@ void check_home(Findings& out, const Paths& paths) {
   out.add(Level::ok, "home", "the home is " + paths.home);
   const bool vault = check_entry(out, paths.home + "/vault.enc", FileType::regular);
   const bool state = check_entry(out, paths.home + "/state.db", FileType::regular);
-  for (const char* name : {"/.vault_mode", "/.machine_id", "/config.json", "/popvaultd.log", "/state.db-wal", "/state.db-shm"})
+  for (const char* name :
+       {"/.vault_mode", "/.machine_id", "/config.json", "/popvaultd.log", "/state.db-wal", "/state.db-shm"})
     check_entry(out, paths.home + name, FileType::regular);
   for (const char* name : {"/blobs", "/slots"}) check_entry(out, paths.home + name, FileType::directory);
   check_entry(out, paths.runtime, FileType::directory);
   if (!vault && !state) return out.add(Level::note, "vault", "there is no vault yet", "run popvault init");
   if (vault != state)
-    out.add(Level::problem, "vault", vault ? "vault.enc is there and state.db is not" : "state.db is there and vault.enc is not",
+    out.add(Level::problem, "vault",
+            vault ? "vault.enc is there and state.db is not" : "state.db is there and vault.enc is not",
             "put both back from the same copy of the home");
   if (vault) check_vault_file(out, paths.home);
   check_mode(out, paths.home);
@@ -135,7 +143,8 @@ void check_home(Findings& out, const Paths& paths) {
 void check_programs(Findings& out) {
   for (const char* name : {"popvaultd", "popvault-injector"})
     if (find_program(name).empty())
-      out.add(Level::problem, "programs", std::string(name) + " is not beside this program", "install popvault again");
+      out.add(Level::problem, "programs", std::string(name) + " is not beside this program",
+              "install popvault again");
 }
 
 void check_daemon(Findings& out, const Context& context) {
@@ -144,7 +153,8 @@ void check_daemon(Findings& out, const Context& context) {
     return out.add(Level::note, "daemon", "popvaultd is not running", "most commands start it");
   if (!session) return out.add("daemon", session.error());
   if (session->hello()["version"].text_or("") != POPVAULT_VERSION)
-    out.add(Level::problem, "daemon", "popvaultd has another version than this program", "run popvault stop, then any command");
+    out.add(Level::problem, "daemon", "popvaultd has another version than this program",
+            "run popvault stop, then any command");
   const auto status = session->call("vault.status");
   if (!status) return out.add("daemon", status.error());
   out.add(Level::ok, "daemon", "popvaultd runs; the vault is " + (*status)["state"].text_or("?"));

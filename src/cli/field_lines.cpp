@@ -39,12 +39,15 @@ tl::unexpected<Error> wrong_line(std::size_t number, const char* why) {
   return fail(Errc::invalid_field, "line " + std::to_string(number) + " of the fields " + why);
 }
 
-Status take_field(std::string_view line, std::size_t number, std::span<const FieldSpec> allowed, SecretFields& out) {
+Status take_field(std::string_view line, std::size_t number, std::span<const FieldSpec> allowed,
+                  SecretFields& out) {
   const std::size_t equals = line.find('=');
   if (equals == line.npos) return wrong_line(number, "is not name=value");
   const std::string_view name = line.substr(0, equals);
-  const bool known = std::any_of(allowed.begin(), allowed.end(), [&](const FieldSpec& f) { return f.name == name; });
-  if (!known && looks_like_name(name)) return fail(Errc::invalid_field, std::string(name) + " is not a field of this kind");
+  const bool known =
+      std::any_of(allowed.begin(), allowed.end(), [&](const FieldSpec& f) { return f.name == name; });
+  if (!known && looks_like_name(name))
+    return fail(Errc::invalid_field, std::string(name) + " is not a field of this kind");
   if (!known) return wrong_line(number, "has no known name before =");
   if (out.has(name)) return fail(Errc::invalid_field, std::string(name) + " is there twice");
   return out.set(name, as_bytes(line.substr(equals + 1)));

@@ -15,7 +15,7 @@ namespace popvault::cli {
 struct FieldSpec {
   std::string_view name;
   std::string_view prompt;
-  bool hidden;    // typed without echo
+  bool hidden;  // typed without echo
   bool required;
 };
 

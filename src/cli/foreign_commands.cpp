@@ -1,5 +1,5 @@
-// import pop-pay, export pop-pay: the vault of the other tool is opened and sealed here, and only its card goes
-// to or comes from the daemon (masked, sealed or in a bundle).
+// import pop-pay, export pop-pay: the vault of the other tool is opened and sealed here, and only its card
+// goes to or comes from the daemon (masked, sealed or in a bundle).
 #include "cli/command.hpp"
 #include "cli/local_files.hpp"
 #include "cli/masked_text.hpp"
@@ -26,7 +26,8 @@ ForeignMode mode_beside(const std::string& file) {
   const auto bytes = read_system_file(real_fs(), parent_of(file) + "/.vault_mode", 64);
   if (!bytes) return ForeignMode::machine;
   std::string_view word = as_text(*bytes);
-  while (!word.empty() && (word.back() == '\n' || word.back() == '\r' || word.back() == ' ')) word.remove_suffix(1);
+  while (!word.empty() && (word.back() == '\n' || word.back() == '\r' || word.back() == ' '))
+    word.remove_suffix(1);
   return foreign_mode_of(word).value_or(ForeignMode::machine);
 }
 
@@ -44,7 +45,8 @@ Result<ForeignOptions> import_options(const Arguments& args) {
   if (out.mode == ForeignMode::passphrase) {
     PV_ASSIGN(out.passphrase, ask_passphrase(args.passphrase_fd, "open " + given.file));
   } else if (args.passphrase_fd) {
-    return fail(Errc::usage, "this vault has no passphrase; leave --passphrase-fd out or add --mode passphrase");
+    return fail(Errc::usage,
+                "this vault has no passphrase; leave --passphrase-fd out or add --mode passphrase");
   }
   return out;
 }
@@ -64,7 +66,8 @@ Result<Json> view_without_id(const std::string& label, const SecretFields& card)
 }
 
 Output refused_card(const Error& error) {
-  const Json out = Json::Object{{"ok", false}, {"reason", info(error.code).word}, {"message", error.message()}};
+  const Json out =
+      Json::Object{{"ok", false}, {"reason", info(error.code).word}, {"message", error.message()}};
   return {out, "not importable: " + error.message() + "\n", info(error.code).exit_status};
 }
 
@@ -80,13 +83,15 @@ Result<Output> describe(const std::string& label, const ForeignCard& found) {
     PV_ASSIGN(view, view_without_id(label, *found.card));
   }
   text += "\n" + (found.card ? record_lines(view) : std::string("there is no card number in it\n"));
-  return Output{Json::Object{{"ok", true}, {"fields", std::move(names)}, {"card", std::move(view)}}, std::move(text)};
+  return Output{Json::Object{{"ok", true}, {"fields", std::move(names)}, {"card", std::move(view)}},
+                std::move(text)};
 }
 
 Result<Output> store_card(const Context& context, const std::string& label, const SecretFields& card) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const Json view, session.call("record.add", Json::Object{{"kind", "card"}, {"label", label}}, &card));
+  PV_ASSIGN(const Json view,
+            session.call("record.add", Json::Object{{"kind", "card"}, {"label", label}}, &card));
   return Output{view, "imported " + record_line(view)};
 }
 
@@ -95,7 +100,8 @@ Status check_export(const Arguments& args) {
   const bool machine = given.mode == "machine-oss";
   if (machine && !given.accept_public_salt) return fail(Errc::consent_required);
   if (machine && given.file_passphrase_fd) return fail(Errc::usage, "a machine-oss file has no passphrase");
-  if (!machine && given.accept_public_salt) return fail(Errc::usage, "--accept-public-salt goes with --mode machine-oss");
+  if (!machine && given.accept_public_salt)
+    return fail(Errc::usage, "--accept-public-salt goes with --mode machine-oss");
   if (args.passphrase_fd && args.passphrase_fd == given.file_passphrase_fd)
     return fail(Errc::usage, "--passphrase-fd and --file-passphrase-fd need two descriptors");
   FileStat st;
@@ -123,7 +129,8 @@ Result<Output> import_foreign(const Context& context) {
   PV_ASSIGN(const ForeignOptions options, import_options(context.args));
   PV_ASSIGN(const VaultDocument document, open_foreign(file, options));
   const auto found = foreign_card(document);
-  if (!found && given.dry_run && found.error().code == Errc::invalid_field) return refused_card(found.error());
+  if (!found && given.dry_run && found.error().code == Errc::invalid_field)
+    return refused_card(found.error());
   if (!found) return tl::unexpected(found.error());
   if (given.dry_run) return describe(label, *found);
   if (!found->card) return fail(Errc::invalid_field, "number is empty: there is no card in this vault");

@@ -44,7 +44,8 @@ Status write_new_file(const std::string& path, ByteView content) {
   Status written = write_and_sync(file.get(), content, path);
   // link, not rename: a file that appeared meanwhile is kept.
   if (written && link(temporary.c_str(), path.c_str()) != 0)
-    written = errno == EEXIST ? Status(fail(Errc::already_exists, path)) : Status(fail_errno(errno, "making " + path));
+    written = errno == EEXIST ? Status(fail(Errc::already_exists, path))
+                              : Status(fail_errno(errno, "making " + path));
   unlink(temporary.c_str());
   if (!written) return written;
   return sync_dir(real_fs(), parent_of(path));

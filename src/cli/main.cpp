@@ -7,8 +7,8 @@
 #include "crypto/startup.hpp"
 
 int main(int argc, char** argv) {
-  // This process holds passphrases and keys for moments: nobody of the same user may look into it, no core file
-  // may keep them, what it makes is for the owner alone.
+  // This process holds passphrases and keys for moments: nobody of the same user may look into it, no core
+  // file may keep them, what it makes is for the owner alone.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);

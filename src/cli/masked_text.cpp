@@ -17,7 +17,8 @@ std::string ascii_of(const Json& value) { return escape_ascii(value.text_or("-")
 std::string card_text(const Json& card) {
   if (card.object() == nullptr) return "-";
   const std::string brand = card["brand"].text_or("");
-  std::string out = brand.empty() ? text_of(card["kind"]) : text_of(card["brand"]) + " " + text_of(card["masked"]);
+  std::string out =
+      brand.empty() ? text_of(card["kind"]) : text_of(card["brand"]) + " " + text_of(card["masked"]);
   out += " \"" + text_of(card["label"], "") + "\"";
   if (card["expired"].bool_or(false)) out += " (expired)";
   return out;
@@ -33,7 +34,8 @@ std::string record_line(const Json& view) { return text_of(view["id"]) + "  " + 
 
 std::string record_lines(const Json& view) {
   std::string out;
-  for (const char* name : {"id", "kind", "alias", "label", "brand", "masked", "expired", "created_at", "epoch", "version"})
+  for (const char* name :
+       {"id", "kind", "alias", "label", "brand", "masked", "expired", "created_at", "epoch", "version"})
     if (view.find(name) != nullptr) out += plain_line(name, view[name]);
   return out;
 }
@@ -55,7 +57,8 @@ std::string purchase_lines(const Json& purchase) {
   out += "  agent:      " + text_of(purchase["agent_name"]) + " (" + text_of(purchase["agent"]) + ")\n";
   out += "  executable: " + text_of(purchase["executable"]) + " (a label, not checked)\n";
   out += "  it says:    " + text_of(purchase["text"]) + "\n";
-  if (purchase["page_url"].string() != nullptr) out += "  its page:   " + ascii_of(purchase["page_url"]) + "\n";
+  if (purchase["page_url"].string() != nullptr)
+    out += "  its page:   " + ascii_of(purchase["page_url"]) + "\n";
   return out;
 }
 

@@ -16,9 +16,10 @@ constexpr std::string_view kProofDomain = "popvault-owner-proof-v1";
 Status check_challenge(const std::string& text, std::string_view purpose, const std::string& request_hash,
                        const std::string& vault) {
   PV_ASSIGN(const Json challenge, Json::parse(text));
-  const bool same = challenge["domain"].text_or("") == kProofDomain && challenge["purpose"].text_or("") == purpose &&
-                    challenge["request_hash"].text_or("") == request_hash && challenge["vault"].text_or("") == vault &&
-                    challenge.dump() == text;
+  const bool same = challenge["domain"].text_or("") == kProofDomain &&
+                    challenge["purpose"].text_or("") == purpose &&
+                    challenge["request_hash"].text_or("") == request_hash &&
+                    challenge["vault"].text_or("") == vault && challenge.dump() == text;
   if (!same) return fail(Errc::internal, "the daemon's challenge is not for this request");
   return {};
 }
@@ -77,7 +78,8 @@ Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& se
   if (session.machine_mode()) {
     const auto mode = vault_mode_of(session.hello()["mode"].text_or(""));
     if (!mode) return fail(Errc::internal, "the daemon names no vault mode");
-    if (context.args.passphrase_fd) return fail(Errc::usage, "this vault has no passphrase; leave --passphrase-fd out");
+    if (context.args.passphrase_fd)
+      return fail(Errc::usage, "this vault has no passphrase; leave --passphrase-fd out");
     return derive_machine_key(real_fs(), context.paths.home, *mode);
   }
   PV_ASSIGN(const SecretBytes passphrase, ask_passphrase(context.args.passphrase_fd, why));

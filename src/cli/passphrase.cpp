@@ -15,9 +15,11 @@ unsigned alphabet_of(ByteView text) {
     upper = upper || (c >= 'A' && c <= 'Z');
     digit = digit || (c >= '0' && c <= '9');
     other = other || c >= 0x80;
-    mark = mark || (c < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'));
+    mark =
+        mark || (c < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'));
   }
-  return (lower ? 26U : 0U) + (upper ? 26U : 0U) + (digit ? 10U : 0U) + (mark ? 33U : 0U) + (other ? 64U : 0U);
+  return (lower ? 26U : 0U) + (upper ? 26U : 0U) + (digit ? 10U : 0U) + (mark ? 33U : 0U) +
+         (other ? 64U : 0U);
 }
 
 Status check_length(const SecretBytes& passphrase) {
@@ -41,7 +43,8 @@ Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view wh
     return given;
   }
   auto terminal = Terminal::open();
-  if (!terminal) return fail(Errc::usage, "there is no terminal to ask on; use a descriptor (--passphrase-fd N)");
+  if (!terminal)
+    return fail(Errc::usage, "there is no terminal to ask on; use a descriptor (--passphrase-fd N)");
   PV_ASSIGN(SecretBytes first, terminal->ask("New passphrase for " + std::string(what) + ": ", Echo::off));
   PV_TRY(check_length(first));
   terminal->say(strength_line(most_bits(first)) + "\n");
@@ -71,8 +74,10 @@ unsigned most_bits(const SecretBytes& passphrase) noexcept {
 }
 
 std::string strength_line(unsigned bits) {
-  std::string out = "At most " + std::to_string(bits) + " bits, counted from length and kinds of characters only; ";
-  if (bits < 50) return out + "that is weak: a copy of the file could be tried out. Six random words are better.";
+  std::string out =
+      "At most " + std::to_string(bits) + " bits, counted from length and kinds of characters only; ";
+  if (bits < 50)
+    return out + "that is weak: a copy of the file could be tried out. Six random words are better.";
   return out + "words, names and dates are worth much less.";
 }
 

@@ -16,7 +16,8 @@ constexpr std::size_t kShortestPassphrase = 8;  // characters
 // proof_required.
 Result<SecretBytes> ask_passphrase(std::optional<int> fd, std::string_view why);
 
-// A new one for `what`: at least 8 characters (invalid_field); on a terminal asked for twice, with an estimate.
+// A new one for `what`: at least 8 characters (invalid_field); on a terminal asked for twice, with an
+// estimate.
 Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view what);
 
 // Code points of UTF-8; a byte that is none counts as one.

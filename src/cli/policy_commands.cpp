@@ -13,7 +13,8 @@ Result<Json> origins_of(const std::vector<std::string>& texts, const char* optio
   Json::Array out;
   for (const std::string& text : texts) {
     const auto origin = Origin::parse(text);
-    if (!origin) return fail(Errc::invalid_field, std::string(option) + " takes an origin such as https://shop.example");
+    if (!origin)
+      return fail(Errc::invalid_field, std::string(option) + " takes an origin such as https://shop.example");
     out.emplace_back(origin->text());
   }
   return Json(std::move(out));
@@ -32,7 +33,8 @@ Result<Json> policy_params(const PolicyOptions& options) {
   Json::Array pairs;
   for (const Json& merchant : *merchants.array())
     pairs.emplace_back(Json::Object{{"origin", merchant}, {"processors", processors}});
-  Json out = Json::Object{{"agent", options.agent}, {"merchants", std::move(pairs)}, {"currency", currency.code()}};
+  Json out =
+      Json::Object{{"agent", options.agent}, {"merchants", std::move(pairs)}, {"currency", currency.code()}};
   PV_ASSIGN(Json per_use, amount_of(options.per_use, currency, "--per-use"));
   PV_ASSIGN(Json per_day, amount_of(options.per_day, currency, "--per-day"));
   out.set("per_use_minor", std::move(per_use));
@@ -94,7 +96,8 @@ Json agent_param(const Context& context) { return Json::Object{{"agent", context
 Result<Output> set_policy(const Context& context) {
   PV_ASSIGN(Json params, policy_params(context.args.policy));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
-  PV_ASSIGN(const Json policy, call_proved(context, session, "policy.set", std::move(params), "set the policy"));
+  PV_ASSIGN(const Json policy,
+            call_proved(context, session, "policy.set", std::move(params), "set the policy"));
   return policy_output(policy);
 }
 
@@ -125,8 +128,9 @@ Result<Output> set_config(const Context& context) {
   const std::string& key = *context.args.config.key;
   PV_ASSIGN(Json value, config_value(key, context.args.config.value));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
-  PV_ASSIGN(const Json result, call_proved(context, session, "config.set",
-                                           Json::Object{{"key", key}, {"value", std::move(value)}}, "change the setting"));
+  PV_ASSIGN(const Json result,
+            call_proved(context, session, "config.set",
+                        Json::Object{{"key", key}, {"value", std::move(value)}}, "change the setting"));
   return settings_output(result["settings"]);
 }
 

@@ -45,13 +45,15 @@ Result<Output> watch(OwnerSession& session, bool json) {
   }
 }
 
-// The owner sees what is asked before the passphrase: the daemon's own row, not what somebody wrote in a chat.
+// The owner sees what is asked before the passphrase: the daemon's own row, not what somebody wrote in a
+// chat.
 Status show_before_approval(OwnerSession& session, const std::string& id) {
   auto terminal = Terminal::open();
   if (!terminal) return {};
   PV_ASSIGN(const Json purchases, waiting(session));
   const Json::Array& list = *purchases.array();
-  const auto found = std::find_if(list.begin(), list.end(), [&](const Json& p) { return p["purchase"].text_or("") == id; });
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const Json& p) { return p["purchase"].text_or("") == id; });
   if (found != list.end()) terminal->say(purchase_lines(*found));
   return {};
 }
@@ -98,7 +100,8 @@ Result<Output> deny_purchase(const Context& context) {
 Result<Output> list_purchases(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const Json purchases, purchases_with(session, context.args.purchase.status, context.args.purchase.limit));
+  PV_ASSIGN(const Json purchases,
+            purchases_with(session, context.args.purchase.status, context.args.purchase.limit));
   return Output{purchases, list_text(purchases, &purchase_line)};
 }
 

@@ -54,7 +54,8 @@ Result<Output> add_record(const Context& context) {
   PV_TRY(session.require_unlocked());
   PV_ASSIGN(const std::string label, label_of(context.args));
   PV_ASSIGN(const SecretFields fields, fields_of_record(context.args, kind));
-  PV_ASSIGN(const Json view, session.call("record.add", Json::Object{{"kind", kind}, {"label", label}}, &fields));
+  PV_ASSIGN(const Json view,
+            session.call("record.add", Json::Object{{"kind", kind}, {"label", label}}, &fields));
   return Output{view, "added " + record_line(view)};
 }
 
@@ -67,7 +68,8 @@ Result<Output> list_records(const Context& context) {
   Output out;
   while (true) {
     PV_ASSIGN(const Json page, session.call("record.list", params));
-    if (const auto* records = page["records"].array()) all.insert(all.end(), records->begin(), records->end());
+    if (const auto* records = page["records"].array())
+      all.insert(all.end(), records->begin(), records->end());
     const std::string* next = page["next"].string();
     if (next == nullptr) break;
     params.set("cursor", *next);

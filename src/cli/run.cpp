@@ -92,7 +92,8 @@ Result<int> perform(const Arguments& args) {
 int run(int argc, const char* const* argv) {
   const auto parsed = parse_arguments(argc, argv);
   if (!parsed) return report(parsed.error(), wants_json(argc, argv));
-  if (const auto* information = std::get_if<Information>(&*parsed)) return write_out(1, information->text) ? 0 : 1;
+  if (const auto* information = std::get_if<Information>(&*parsed))
+    return write_out(1, information->text) ? 0 : 1;
   const Arguments& args = std::get<Arguments>(*parsed);
   const Result<int> status = perform(args);
   return status ? *status : report(status.error(), args.json);

@@ -22,7 +22,8 @@ int read_byte(int fd, std::uint8_t* to) {
 }
 
 tl::unexpected<Error> unreadable(int error, std::string_view what) {
-  if (error == EBADF) return fail(Errc::usage, "the descriptor for the " + std::string(what) + " is not open");
+  if (error == EBADF)
+    return fail(Errc::usage, "the descriptor for the " + std::string(what) + " is not open");
   return fail_errno(error, "reading the " + std::string(what));
 }
 
@@ -134,7 +135,8 @@ void Terminal::say(std::string_view text) noexcept {
 
 Result<SecretBytes> Terminal::ask(std::string_view prompt, Echo echo) {
   std::optional<HiddenInput> hidden;
-  if (echo == Echo::off) hidden.emplace(device_.get());  // before the prompt: what is typed early is not shown
+  if (echo == Echo::off)
+    hidden.emplace(device_.get());  // before the prompt: what is typed early is not shown
   say(prompt);
   auto line = take_line(device_.get(), "the input");
   if (echo == Echo::off) say("\n");

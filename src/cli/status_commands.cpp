@@ -7,14 +7,15 @@
 namespace popvault::cli {
 namespace {
 
-constexpr const char* kShown[] = {"state",     "mode",         "isolation",      "frozen",         "expires_at",
-                                  "vault",     "home",         "version",        "build",          "secret_memory",
-                                  "browser",   "records",      "pending_approvals", "bad_proofs",  "proof_strength"};
+constexpr const char* kShown[] = {"state",   "mode",    "isolation",         "frozen",     "expires_at",
+                                  "vault",   "home",    "version",           "build",      "secret_memory",
+                                  "browser", "records", "pending_approvals", "bad_proofs", "proof_strength"};
 
 Output status_output(const Json& status) {
   std::string text;
   for (const char* name : kShown)
-    if (const Json* value = status.find(name); value != nullptr && !value->is_null()) text += plain_line(name, *value);
+    if (const Json* value = status.find(name); value != nullptr && !value->is_null())
+      text += plain_line(name, *value);
   if (const auto* warnings = status["warnings"].array())
     for (const Json& warning : *warnings) text += plain_line("warning", warning);
   return {status, std::move(text)};
@@ -33,7 +34,8 @@ Json stopped_status(const Paths& paths) {
 
 Result<Output> show_status(const Context& context) {
   auto session = OwnerSession::open(context, IfStopped::refuse);
-  if (!session && session.error().code == Errc::daemon_unreachable) return status_output(stopped_status(context.paths));
+  if (!session && session.error().code == Errc::daemon_unreachable)
+    return status_output(stopped_status(context.paths));
   if (!session) return tl::unexpected(std::move(session.error()));
   PV_ASSIGN(const Json status, session->call("vault.status"));
   return status_output(status);

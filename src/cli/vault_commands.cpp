@@ -9,7 +9,8 @@ namespace popvault::cli {
 namespace {
 
 constexpr std::string_view kAfterInit =
-    "Keep a copy of the home (vault.enc, state.db, blobs) and of /etc/machine-id: with another machine-id the\n"
+    "Keep a copy of the home (vault.enc, state.db, blobs) and of /etc/machine-id: with another machine-id "
+    "the\n"
     "passphrase opens nothing. Recovery words are not in this version yet.\n";
 
 Result<SecretFields> key_bundle(const SecretBytes& key) {
@@ -62,14 +63,17 @@ Result<Output> init_vault(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   if (session.state() != "uninitialised") return fail(Errc::vault_exists);
   const bool machine = context.args.init.machine;
-  const Json params = Json::Object{{"mode", "machine"}, {"accept_public_salt", context.args.init.accept_public_salt}};
+  const Json params =
+      Json::Object{{"mode", "machine"}, {"accept_public_salt", context.args.init.accept_public_salt}};
   PV_ASSIGN(const Json result,
             machine ? session.call("vault.init", params) : init_with_passphrase(context, session));
   const Json out = Json::Object{{"vault", result["vault"]}, {"mode", result["mode"]}};
   std::string text = "vault " + result["vault"].text_or("?") + " made in " + context.paths.home + " (" +
                      result["mode"].text_or("?") + ")\n";
-  text += machine ? "Any program of your user on this machine can derive its key: this mode stops accidents only.\n"
-                  : std::string(kAfterInit);
+  text +=
+      machine
+          ? "Any program of your user on this machine can derive its key: this mode stops accidents only.\n"
+          : std::string(kAfterInit);
   return Output{out, std::move(text)};
 }
 
@@ -81,7 +85,8 @@ Result<Output> unlock_vault(const Context& context) {
     return unlocked_output(status, "unlocked already");
   }
   if (session.machine_mode()) {
-    if (context.args.passphrase_fd) return fail(Errc::usage, "this vault has no passphrase; leave --passphrase-fd out");
+    if (context.args.passphrase_fd)
+      return fail(Errc::usage, "this vault has no passphrase; leave --passphrase-fd out");
     PV_ASSIGN(const Json result, session.call("vault.unlock"));
     return unlocked_output(result, "unlocked");
   }
@@ -96,7 +101,8 @@ Result<Output> freeze_vault(const Context& context) { return simple_call(context
 
 Result<Output> unfreeze_vault(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
-  PV_ASSIGN(const Json result, call_proved(context, session, "vault.unfreeze", Json::Object{}, "unfreeze the vault"));
+  PV_ASSIGN(const Json result,
+            call_proved(context, session, "vault.unfreeze", Json::Object{}, "unfreeze the vault"));
   return state_output(result, "frozen");
 }
 

@@ -68,7 +68,9 @@ Answer<AgentClient> AgentClient::connect(const ConnectOptions& options) {
   return AgentClient(std::move(state));
 }
 
-Answer<VaultStatus> AgentClient::vault_status() { return state_->ask("vault.status", {}, &decode_vault_status); }
+Answer<VaultStatus> AgentClient::vault_status() {
+  return state_->ask("vault.status", {}, &decode_vault_status);
+}
 
 Answer<CredentialPage> AgentClient::list(const ListOptions& options) {
   Json params = Json::Object{};
@@ -85,12 +87,9 @@ Answer<MaskedView> AgentClient::get(const std::string& id_or_alias) {
 }
 
 Answer<Purchase> AgentClient::request(const PurchaseRequest& request) {
-  Json params = Json::Object{{"record", request.record},
-                             {"amount_minor", request.amount_minor},
-                             {"currency", request.currency},
-                             {"merchant_origin", request.merchant_origin},
-                             {"reason", request.reason},
-                             {"idempotency_key", request.idempotency_key}};
+  Json params = Json::Object{{"record", request.record},     {"amount_minor", request.amount_minor},
+                             {"currency", request.currency}, {"merchant_origin", request.merchant_origin},
+                             {"reason", request.reason},     {"idempotency_key", request.idempotency_key}};
   put(params, "page_url", request.page_url);
   return state_->ask("purchase.request", params, &decode_purchase);
 }

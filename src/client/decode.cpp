@@ -6,8 +6,8 @@ namespace popvault::client {
 namespace {
 
 constexpr std::array<std::string_view, 10> kStatusWords = {
-    "denied", "awaiting_approval", "approved", "filling", "filled", "settled", "released", "canceled", "expired",
-    "outcome_unknown"};
+    "denied",  "awaiting_approval", "approved", "filling", "filled",
+    "settled", "released",          "canceled", "expired", "outcome_unknown"};
 
 std::optional<std::string> optional_text(const Json& json) {
   const std::string* text = json.string();

@@ -45,10 +45,12 @@ class FakeServer {
   std::string agent_path() const { return folder_ + "/agent.sock"; }
 
   static std::string result(const Heard& heard, const Json& value) {
-    return Json(Json::Object{{"id", heard.request["id"]}, {"jsonrpc", "2.0"}, {"result", value}}).dump() + "\n";
+    return Json(Json::Object{{"id", heard.request["id"]}, {"jsonrpc", "2.0"}, {"result", value}}).dump() +
+           "\n";
   }
   static std::string error(const Heard& heard, const Json& value) {
-    return Json(Json::Object{{"error", value}, {"id", heard.request["id"]}, {"jsonrpc", "2.0"}}).dump() + "\n";
+    return Json(Json::Object{{"error", value}, {"id", heard.request["id"]}, {"jsonrpc", "2.0"}}).dump() +
+           "\n";
   }
 
  private:

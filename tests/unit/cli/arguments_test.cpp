@@ -45,9 +45,9 @@ TEST(Arguments, OptionsInAnyPlace) {
 }
 
 TEST(Arguments, Policy) {
-  const Arguments args = parsed({"policy", "set", "shopper", "--merchant", "https://a", "https://b", "--processor",
-                                 "https://p", "--per-use", "50.00", "--per-day", "200.00", "--currency", "USD",
-                                 "--strength", "dom", "--passphrase-fd", "0"});
+  const Arguments args = parsed({"policy", "set", "shopper", "--merchant", "https://a", "https://b",
+                                 "--processor", "https://p", "--per-use", "50.00", "--per-day", "200.00",
+                                 "--currency", "USD", "--strength", "dom", "--passphrase-fd", "0"});
   EXPECT_EQ(args.verb, Verb::policy_set);
   EXPECT_EQ(args.policy.agent, "shopper");
   EXPECT_EQ(args.policy.merchants, (std::vector<std::string>{"https://a", "https://b"}));

@@ -25,12 +25,13 @@ struct Wrong {
 };
 
 std::string challenge_for(const Heard& heard, const Wrong& wrong) {
-  const Json challenge = Json::Object{
-      {"domain", wrong.domain},
-      {"purpose", wrong.purpose},
-      {"request_hash", wrong.other_request ? Json(std::string(64, 'a')) : heard.request["params"]["request_hash"]},
-      {"vault", wrong.vault},
-      {"nonce", std::string(64, '0')}};
+  const Json challenge =
+      Json::Object{{"domain", wrong.domain},
+                   {"purpose", wrong.purpose},
+                   {"request_hash", wrong.other_request ? Json(std::string(64, 'a'))
+                                                        : heard.request["params"]["request_hash"]},
+                   {"vault", wrong.vault},
+                   {"nonce", std::string(64, '0')}};
   return wrong.spaces ? challenge.pretty() : challenge.dump();
 }
 
@@ -69,7 +70,8 @@ TEST(OwnerProof, SignsExactlyTheChallenge) {
   Daemon daemon{Wrong{}};
   const SecretBytes key = SecretBytes::zeros(32);
   ASSERT_TRUE(approve(daemon, key));
-  EXPECT_EQ(daemon.hash, crypto::sha256(as_bytes(R"({"method":"purchase.approve","params":{"purchase":"pur_1"}})")).hex());
+  EXPECT_EQ(daemon.hash,
+            crypto::sha256(as_bytes(R"({"method":"purchase.approve","params":{"purchase":"pur_1"}})")).hex());
   EXPECT_EQ(daemon.proof["challenge"].text_or(""), daemon.challenge);
   const auto signer = crypto::SigningKey::from_seed(owner_proof_seed(key));
   EXPECT_EQ(daemon.proof["public_key"].text_or(""), signer.public_key().hex());
@@ -78,11 +80,8 @@ TEST(OwnerProof, SignsExactlyTheChallenge) {
 
 TEST(OwnerProof, NothingElseIsEverSigned) {
   const Wrong rows[] = {
-      {.domain = "another-domain"},
-      {.purpose = "agent.add"},
-      {.vault = "vlt_2"},
-      {.other_request = true},
-      {.spaces = true},
+      {.domain = "another-domain"}, {.purpose = "agent.add"}, {.vault = "vlt_2"},
+      {.other_request = true},      {.spaces = true},
   };
   for (const Wrong& wrong : rows) {
     Daemon daemon{wrong};

@@ -10,23 +10,26 @@ namespace {
 using test::FakeServer;
 using test::Heard;
 
-const Json kCard = Json::Object{{"alias", "tok_card_a"}, {"brand", "visa"},    {"expired", false},
-                                {"id", "rec_1"},         {"kind", "card"},     {"label", "Demo"},
-                                {"last4", "4242"},       {"masked", "****-****-****-4242"}};
+const Json kCard = Json::Object{
+    {"alias", "tok_card_a"}, {"brand", "visa"}, {"expired", false}, {"id", "rec_1"},
+    {"kind", "card"},        {"label", "Demo"}, {"last4", "4242"},  {"masked", "****-****-****-4242"}};
 
-// Answers hello as the daemon of /tmp/pv-h, then as `script` says. The fake's only socket is used as agent.sock.
+// Answers hello as the daemon of /tmp/pv-h, then as `script` says. The fake's only socket is used as
+// agent.sock.
 class Agent : public ::testing::Test {
  protected:
   void serve(FakeServer::Script script, const std::string& home = "/tmp/pv-h") {
     server_.emplace([script, home](const Heard& heard) -> std::optional<std::string> {
       if (heard.request["method"].text_or("") != "session.hello") return script(heard);
       EXPECT_EQ(heard.request["params"].dump(), R"({"agent_key":"pak_x","client":"test"})");
-      return FakeServer::result(heard, Json::Object{{"agent", "agt_1"}, {"home", home}, {"name", "shopper"}, {"version", "1"}});
+      return FakeServer::result(
+          heard, Json::Object{{"agent", "agt_1"}, {"home", home}, {"name", "shopper"}, {"version", "1"}});
     });
     ASSERT_EQ(symlink("owner.sock", server_->agent_path().c_str()), 0);
   }
   Answer<AgentClient> connect() {
-    return AgentClient::connect({.agent_key = "pak_x", .client_name = "test", .home = "/tmp/pv-h", .runtime = server_->folder()});
+    return AgentClient::connect(
+        {.agent_key = "pak_x", .client_name = "test", .home = "/tmp/pv-h", .runtime = server_->folder()});
   }
   std::optional<FakeServer> server_;
 };
@@ -58,9 +61,10 @@ TEST_F(Agent, RequestAndWait) {
   serve([](const Heard& heard) {
     const bool request = heard.request["method"].text_or("") == "purchase.request";
     if (request)
-      EXPECT_EQ(heard.request["params"].dump(),
-                R"({"amount_minor":2500,"currency":"USD","idempotency_key":"k","merchant_origin":"https://shop.example",)"
-                R"("reason":"A book","record":"rec_1"})");
+      EXPECT_EQ(
+          heard.request["params"].dump(),
+          R"({"amount_minor":2500,"currency":"USD","idempotency_key":"k","merchant_origin":"https://shop.example",)"
+          R"("reason":"A book","record":"rec_1"})");
     else
       EXPECT_EQ(heard.request["params"].dump(), R"({"purchase":"pur_1","timeout_ms":600000})");
     return FakeServer::result(heard, Json::Object{{"card", kCard},
@@ -89,7 +93,8 @@ TEST_F(Agent, RequestAndWait) {
 
 TEST_F(Agent, FillTellsWhichFieldFailed) {
   serve([](const Heard& heard) {
-    EXPECT_EQ(heard.request["params"].dump(), R"({"page":{"url":"https://shop.example/pay"},"purchase":"pur_1"})");
+    EXPECT_EQ(heard.request["params"].dump(),
+              R"({"page":{"url":"https://shop.example/pay"},"purchase":"pur_1"})");
     const Json field = Json::Object{{"field", "cvc"}, {"ok", false}, {"origin", nullptr}, {"why", "covered"}};
     return FakeServer::error(heard, Json::Object{{"code", 1408},
                                                  {"data", Json::Object{{"reason", "fields_missing"},

@@ -12,7 +12,8 @@ using test::Heard;
 
 TEST(Connection, SendsOneCanonicalLineAndGivesTheResult) {
   FakeServer server([](const Heard& heard) {
-    EXPECT_EQ(heard.request.dump(), R"({"id":1,"jsonrpc":"2.0","method":"record.show","params":{"id":"rec_1"}})");
+    EXPECT_EQ(heard.request.dump(),
+              R"({"id":1,"jsonrpc":"2.0","method":"record.show","params":{"id":"rec_1"}})");
     return FakeServer::result(heard, Json::Object{{"label", "Demo"}});
   });
   auto connection = Connection::open(server.path());
@@ -63,7 +64,8 @@ TEST(Connection, PassesTheDescriptorWithItsRequest) {
 
 TEST(Connection, MapsErrorsBackWithDetailAndData) {
   FakeServer server([](const Heard& heard) {
-    const Json data = Json::Object{{"reason", "fields_missing"}, {"fields", Json::Array{Json::Object{{"field", "cvc"}}}}};
+    const Json data =
+        Json::Object{{"reason", "fields_missing"}, {"fields", Json::Array{Json::Object{{"field", "cvc"}}}}};
     return FakeServer::error(
         heard, Json::Object{{"code", 1408},
                             {"data", data},
@@ -81,12 +83,14 @@ TEST(Connection, MapsErrorsBackWithDetailAndData) {
 
 TEST(Connection, EveryWordOfTheTableComesBack) {
   for (const ErrcInfo& row : errc_table()) {
-    const Json error = Json::Object{{"code", row.code}, {"data", Json::Object{{"reason", row.word}}}, {"message", row.text}};
+    const Json error =
+        Json::Object{{"code", row.code}, {"data", Json::Object{{"reason", row.word}}}, {"message", row.text}};
     const Refusal refusal = refusal_of(error);
     EXPECT_EQ(refusal.code, row.errc);
     EXPECT_EQ(refusal.detail, "");
   }
-  const Refusal unknown = refusal_of(Json::Object{{"data", Json::Object{{"reason", "of_tomorrow"}}}, {"message", "m"}});
+  const Refusal unknown =
+      refusal_of(Json::Object{{"data", Json::Object{{"reason", "of_tomorrow"}}}, {"message", "m"}});
   EXPECT_EQ(unknown.code, Errc::internal);
   EXPECT_EQ(unknown.detail, "m");
   EXPECT_EQ(refusal_of(Json()).code, Errc::internal);
