@@ -6,8 +6,8 @@ if(POPVAULT_WERROR)
   add_compile_options(-Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ 12 reports these two in libstdc++ itself at -O2.
-  add_compile_options(-Wno-restrict -Wno-null-dereference)
+  # g++ 12 reports these in libstdc++ itself once it optimises (std::string, std::variant).
+  add_compile_options(-Wno-restrict -Wno-null-dereference -Wno-maybe-uninitialized)
 endif()
 add_compile_options(-fstack-protector-strong -fno-omit-frame-pointer)
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)

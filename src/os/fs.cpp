@@ -163,6 +163,18 @@ Status ensure_private_dir(Fs& fs, const std::string& path) {
   return check_private(st, path, FileType::directory);
 }
 
+Status make_parents(Fs& fs, const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != path.npos; at = path.find('/', at + 1)) {
+    const std::string folder = path.substr(0, at);
+    FileStat st;
+    if (fs.stat_path(folder, st) == 0) continue;
+    const int status = fs.mkdir(folder);
+    if (status < 0 && status != -EEXIST) return fail_errno(-status, named("making", folder));
+    PV_TRY(sync_dir(fs, parent_of(folder)));
+  }
+  return {};
+}
+
 Status sync_dir(Fs& fs, const std::string& path) {
   const FileHandle dir(fs, fs.open(path, OpenFor::directory));
   if (dir.error() != 0) return fail_errno(dir.error(), named("opening", path));

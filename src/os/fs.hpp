@@ -71,6 +71,8 @@ Result<Bytes> read_owned(Fs& fs, const std::string& path, std::size_t max_size);
 Result<Bytes> read_system_file(Fs& fs, const std::string& path, std::size_t max_size);
 // A directory of ours, 0700: made when absent (the parent must exist), else checked (insecure_file).
 Status ensure_private_dir(Fs& fs, const std::string& path);
+// The folders above `path`, 0700 where they are made.
+Status make_parents(Fs& fs, const std::string& path);
 // What was made, renamed or removed in a directory is on disk when this returns.
 Status sync_dir(Fs& fs, const std::string& path);
 // The entries of a directory; absent: empty.

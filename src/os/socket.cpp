@@ -168,6 +168,8 @@ Result<std::size_t> send_some(int socket, ByteView bytes, std::span<const int> d
   }
 }
 
+void shutdown_write(int socket) noexcept { shutdown(socket, SHUT_WR); }
+
 Status send_all(int socket, ByteView bytes, std::span<const int> descriptors) {
   while (!bytes.empty()) {
     PV_ASSIGN(const std::size_t n, send_some(socket, bytes, descriptors));

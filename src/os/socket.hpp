@@ -50,6 +50,8 @@ Result<ReceiveResult> receive(int socket, std::span<std::uint8_t> into);
 // One sendmsg with MSG_NOSIGNAL; gives the number of bytes taken (0 when it would block). The descriptors
 // go with the first byte.
 Result<std::size_t> send_some(int socket, ByteView bytes, std::span<const int> descriptors = {});
+// The peer reads the end; what it sends still arrives.
+void shutdown_write(int socket) noexcept;
 // All of it, blocking.
 Status send_all(int socket, ByteView bytes, std::span<const int> descriptors = {});
 

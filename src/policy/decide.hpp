@@ -26,7 +26,7 @@ struct Merchant {
 
 struct Policy {
   std::vector<Merchant> merchants;
-  std::vector<std::string> records;        // ids; "*" is every card
+  std::vector<std::string> records;        // ids; "*" is every card (ids that begin with crd_)
   std::string currency;                    // ISO 4217
   std::int64_t per_use = 0;                // minor units; 0 allows nothing
   std::int64_t per_day = 0;                // rolling 24 h, held and spent together

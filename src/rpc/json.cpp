@@ -134,7 +134,10 @@ class Dumper {
     } else {
       std::array<char, 32> text{};
       const auto end = std::to_chars(text.data(), text.data() + text.size(), *v.number()).ptr;
-      out_.append(text.data(), end);
+      const std::string_view digits(text.data(), static_cast<std::size_t>(end - text.data()));
+      out_.append(digits);
+      // Without a point it would be read back as an integer, which is another value here.
+      if (digits.find_first_of(".e") == std::string_view::npos) out_.append(".0");
     }
   }
   std::string take() { return std::move(out_); }

@@ -39,6 +39,12 @@ Database::Database(Database&& other) noexcept
   other.prepared_.clear();
 }
 
+Database& Database::operator=(Database&& other) noexcept {
+  std::swap(db_, other.db_);
+  std::swap(prepared_, other.prepared_);
+  return *this;
+}
+
 Database::~Database() {
   for (auto& entry : prepared_) sqlite3_finalize(entry.second);
   if (db_ != nullptr) sqlite3_close(db_);

@@ -52,7 +52,7 @@ class Database {
   static Result<Database> open(const std::string& path);
   ~Database();
   Database(Database&& other) noexcept;
-  Database& operator=(Database&&) = delete;
+  Database& operator=(Database&& other) noexcept;
   Database(const Database&) = delete;
 
   Status script(const char* sql);

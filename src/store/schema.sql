@@ -11,6 +11,7 @@ CREATE TABLE settings  (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT
 CREATE TABLE purchases (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE ledger    (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;
 
+CREATE INDEX records_alias    ON records(json_extract(body, '$.alias'));
 CREATE INDEX agents_key       ON agents(json_extract(body, '$.key_sha256'));
 CREATE INDEX purchases_status ON purchases(json_extract(body, '$.status'));
 CREATE INDEX purchases_key    ON purchases(json_extract(body, '$.agent'), json_extract(body, '$.idempotency_key'));

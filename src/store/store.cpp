@@ -77,7 +77,8 @@ Result<Row> Store::checked(Table table, const Columns& columns) const {
   return row;
 }
 
-Result<std::vector<Row>> Store::select(Table table, std::string_view sql, std::initializer_list<Value> values) {
+Result<std::vector<Row>> Store::select(Table table, std::string_view sql, std::initializer_list<Value> values,
+                                       std::int64_t limit, const std::function<bool(const Row&)>& wanted) {
   std::vector<Row> out;
   Status bad;
   PV_TRY(db_.run(sql, values, [&](const Columns& c) {
@@ -86,8 +87,8 @@ Result<std::vector<Row>> Store::select(Table table, std::string_view sql, std::i
       bad = tl::unexpected(row.error());
       return false;
     }
-    if (!row->deleted()) out.push_back(std::move(*row));
-    return true;
+    if (!row->deleted() && (!wanted || wanted(*row))) out.push_back(std::move(*row));
+    return static_cast<std::int64_t>(out.size()) < limit;
   }));
   if (!bad) return tl::unexpected(bad.error());
   return out;
@@ -105,6 +106,21 @@ Result<std::optional<Row>> Store::get(Table table, std::string_view id) {
   return first(select(table, select_from(table) + " WHERE id=?1", {id}));
 }
 
+Result<std::optional<Row>> Store::get_with_deleted(Table table, std::string_view id) {
+  std::optional<Row> out;
+  Status bad;
+  PV_TRY(db_.run(select_from(table) + " WHERE id=?1", {id}, [&](const Columns& c) {
+    auto row = checked(table, c);
+    if (row)
+      out = std::move(*row);
+    else
+      bad = tl::unexpected(row.error());
+    return false;
+  }));
+  if (!bad) return tl::unexpected(bad.error());
+  return out;
+}
+
 Result<std::vector<Row>> Store::all(Table table) { return select(table, select_from(table) + " ORDER BY id", {}); }
 
 Result<std::vector<Row>> Store::purchases_with_status(std::string_view status) {
@@ -114,6 +130,19 @@ Result<std::vector<Row>> Store::purchases_with_status(std::string_view status) {
 Result<std::optional<Row>> Store::agent_with_key(std::string_view key_sha256) {
   return first(
       select(Table::agents, select_from(Table::agents) + " WHERE json_extract(body,'$.key_sha256')=?1", {key_sha256}));
+}
+
+Result<std::optional<Row>> Store::record_with_alias(std::string_view alias) {
+  return first(
+      select(Table::records, select_from(Table::records) + " WHERE json_extract(body,'$.alias')=?1", {alias}));
+}
+
+Result<std::vector<Row>> Store::records_after(std::string_view id, std::string_view kind, std::int64_t limit,
+                                              const std::function<bool(const Row&)>& wanted) {
+  return select(Table::records, select_from(Table::records) + " WHERE id>?1 ORDER BY id", {id}, limit,
+                [&](const Row& row) {
+                  return (kind.empty() || row.body["kind"].text_or("") == kind) && (!wanted || wanted(row));
+                });
 }
 
 Result<std::optional<std::string>> Store::unverified_agent_with_key(std::string_view key_sha256) {

@@ -71,10 +71,16 @@ class Store {
 
   Result<Transaction> begin();
   Result<std::optional<Row>> get(Table table, std::string_view id);
+  // Also a deleted one: for a caller that writes the next version.
+  Result<std::optional<Row>> get_with_deleted(Table table, std::string_view id);
   // Every row of a table in the order of ids, deleted ones left out.
   Result<std::vector<Row>> all(Table table);
   Result<std::vector<Row>> purchases_with_status(std::string_view status);
   Result<std::optional<Row>> agent_with_key(std::string_view key_sha256);
+  Result<std::optional<Row>> record_with_alias(std::string_view alias);
+  // At most `limit` records after an id, of one kind (or "" for all) and accepted by `wanted`.
+  Result<std::vector<Row>> records_after(std::string_view id, std::string_view kind, std::int64_t limit,
+                                         const std::function<bool(const Row&)>& wanted);
   // The same without a key, while locked: nothing that it says may give power.
   Result<std::optional<std::string>> unverified_agent_with_key(std::string_view key_sha256);
   Result<std::optional<std::string>> unverified_agent_named(std::string_view id_or_name);
@@ -105,7 +111,8 @@ class Store {
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
   Result<Row> checked(Table table, const Columns& columns) const;
-  Result<std::vector<Row>> select(Table table, std::string_view sql, std::initializer_list<Value> values);
+  Result<std::vector<Row>> select(Table table, std::string_view sql, std::initializer_list<Value> values,
+                                  std::int64_t limit = INT64_MAX, const std::function<bool(const Row&)>& wanted = {});
 
   Database db_;
   const Clock* clock_;

@@ -1,0 +1,182 @@
+#include <algorithm>
+
+#include "crypto/digest.hpp"
+#include "daemon/gate.hpp"
+#include "daemon/handlers.hpp"
+#include "daemon/purchases.hpp"
+#include "daemon/records.hpp"
+#include "rpc/params.hpp"
+
+namespace popvault::daemon::agent_methods {
+namespace {
+
+constexpr Seconds kWarnBefore = 10 * 24 * 3600;
+
+// A wrong key costs the peer a note in the journal, three of them on one connection the connection's patience.
+Status reject_key(Application& app, Call& call) {
+  ++call.peer.bad_keys;
+  if (app.session.has_store() && call.peer.bad_keys <= 3) {
+    Json body;
+    body.set("executable", call.peer.identity.executable);
+    (void)app.session.note(journal::Kind::agent_rejected, std::move(body));
+  }
+  return fail(call.peer.bad_keys > 10 ? Errc::rate_limited : Errc::unauthenticated);
+}
+
+Result<store::Row> own_purchase(Application& app, Call& call) {
+  Params in(call.params);
+  const std::string id = in.text("purchase", 64);
+  if (in.has("timeout_ms")) in.integer("timeout_ms", 0, 600'000);
+  PV_TRY(in.done());
+  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
+  PV_TRY(expire_overdue(app.session));
+  PV_ASSIGN(auto row, app.session.store().get(store::Table::purchases, id));
+  if (!row || row->body["agent"].text_or("") != agent.id) return fail(Errc::not_found, "purchase");
+  return std::move(*row);
+}
+
+// A purchase.wait in progress: ends at the first change or when its time is over.
+struct Waiting {
+  std::uint64_t watcher = 0;
+  std::unique_ptr<Timer> timer;
+  std::shared_ptr<Reply> reply;
+};
+
+void answer_waiting(Application& app, const std::shared_ptr<Waiting>& waiting, const std::string& id) {
+  app.watchers.remove(waiting->watcher);
+  waiting->timer.reset();
+  if (app.session.state() != State::unlocked) return waiting->reply->error({Errc::locked, {}});
+  const auto row = app.session.store().get(store::Table::purchases, id);
+  if (!row || !*row) return waiting->reply->error({Errc::not_found, "purchase"});
+  waiting->reply->give(purchase_view(app.session, **row));
+}
+
+}  // namespace
+
+Status vault_status(Application& app, Call& call) {
+  PV_TRY(Params(call.params).done());
+  Json out;
+  out.set("frozen", app.session.frozen());
+  out.set("state", to_string(app.session.state()));
+  out.set("version", kVersion);
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+Status session_hello(Application& app, Call& call) {
+  Params in(call.params);
+  const std::string key = in.text("agent_key", 128);
+  in.text("client", 64);
+  PV_TRY(in.done());
+  if (!app.session.has_store()) return fail(Errc::vault_missing);
+  if (call.peer.bad_keys > 10) return fail(Errc::rate_limited);
+  const std::string hash = crypto::sha256(as_bytes(key)).hex();
+  Json out;
+  if (app.session.state() == State::locked) {
+    // Nothing sealed can be checked yet: every later request checks the row again.
+    PV_ASSIGN(const auto id, app.session.store().unverified_agent_with_key(hash));
+    if (!id) return reject_key(app, call);
+    call.peer.agent = *id;
+    call.peer.agent_key = hash;
+    out.set("name", nullptr);
+  } else {
+    call.peer.agent_key = hash;
+    PV_ASSIGN(const auto row, app.session.store().agent_with_key(hash));
+    if (row) call.peer.agent = row->id;
+    const auto agent = authenticate(app, call.peer);
+    if (!agent) {
+      call.peer.agent.clear();
+      return agent.error().code == Errc::unauthenticated ? reject_key(app, call) : tl::unexpected(agent.error());
+    }
+    out.set("name", agent->body["name"]);
+    const Seconds expires = agent->body["expires_at"].int_or(0);
+    if (expires - app.session.clock().now() < kWarnBefore) out.set("key_expires_at", rfc3339(expires));
+  }
+  out.set("agent", call.peer.agent);
+  out.set("home", app.session.home());
+  out.set("version", kVersion);
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+Status credentials_list(Application& app, Call& call) {
+  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
+  PV_TRY(check_usable(app));
+  Params in(call.params);
+  const std::string kind = in.optional_text("kind", 16).value_or("");
+  const std::string cursor = in.optional_text("cursor", 64).value_or("");
+  const std::int64_t limit = in.optional_integer("limit", 1, 100, 50);
+  PV_TRY(in.done());
+  PV_ASSIGN(const auto policy, policy_of(app.session, agent.id));
+  PV_ASSIGN(Json out, list_records(app.session, "credentials", kind, cursor, limit, [&](const store::Row& row) {
+              return policy && policy->allows_record(row.id);
+            }));
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+Status credentials_get(Application& app, Call& call) {
+  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
+  PV_TRY(check_usable(app));
+  Params in(call.params);
+  const auto id = in.optional_text("id", 64);
+  const auto alias = in.optional_text("alias", 64);
+  PV_TRY(in.done());
+  if (id.has_value() == alias.has_value()) return fail(Errc::invalid_params, "give exactly one of id and alias");
+  PV_ASSIGN(const store::Row record, find_visible_record(app, agent, id ? *id : *alias));
+  PV_ASSIGN(const MaskedView view, view_of(app.session, record));
+  call.reply->ok(to_json(view));
+  return {};
+}
+
+Status purchase_status(Application& app, Call& call) {
+  PV_ASSIGN(const store::Row row, own_purchase(app, call));
+  PV_ASSIGN(Json view, purchase_view(app.session, row));
+  call.reply->ok(std::move(view));
+  return {};
+}
+
+Status purchase_wait(Application& app, Call& call) {
+  const std::int64_t timeout = call.params["timeout_ms"].int_or(0);
+  if (call.params.find("timeout_ms") == nullptr) return fail(Errc::invalid_params, "timeout_ms is missing");
+  PV_ASSIGN(const store::Row row, own_purchase(app, call));
+  if (row.body["status"].text_or("") != "awaiting_approval" || timeout == 0) return purchase_status(app, call);
+  const auto waiting = std::make_shared<Waiting>();
+  waiting->reply = call.reply;
+  waiting->watcher = app.watchers.add([&app, waiting, id = row.id](const auto& changed, const auto&, const auto&) {
+    if (changed == id) answer_waiting(app, waiting, id);
+  });
+  // Not past the purchase's own end, which is noticed then.
+  waiting->timer = app.loop.after(timeout, [&app, waiting, id = row.id] { answer_waiting(app, waiting, id); });
+  return {};
+}
+
+Status purchase_cancel(Application& app, Call& call) {
+  PV_ASSIGN(store::Row row, own_purchase(app, call));
+  if (app.injections.running(row.id)) return fail(Errc::busy);
+  PV_ASSIGN(auto tx, app.session.begin());
+  PV_TRY(move_purchase(app.session.store(), tx, row, "canceled"));
+  Json body;
+  body.set("agent", row.body["agent"]);
+  body.set("purchase", row.id);
+  PV_TRY(tx.journal(journal::Kind::purchase_canceled, std::move(body)));
+  PV_TRY(app.session.commit(tx));
+  app.watchers.tell(row);
+  Json out;
+  out.set("purchase", row.id);
+  out.set("status", "canceled");
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+Status events_subscribe(Application& app, Call& call) {
+  PV_TRY(Params(call.params).done());
+  PV_TRY(authenticate(app, call.peer));
+  call.peer.subscribed = true;
+  Json out;
+  out.set("subscribed", true);
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+}  // namespace popvault::daemon::agent_methods

@@ -1,0 +1,51 @@
+// What the handlers use, built once in main: the vault's session, the owner's proofs, the injections that run,
+// and those who wait for a purchase to change.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/injection.hpp"
+#include "daemon/loop.hpp"
+#include "daemon/proofs.hpp"
+#include "daemon/rates.hpp"
+#include "daemon/session.hpp"
+
+namespace popvault::daemon {
+
+constexpr std::string_view kVersion = POPVAULT_VERSION;
+
+// Told of each change of a purchase.
+class PurchaseWatchers {
+ public:
+  using Changed = std::function<void(const std::string& purchase, const std::string& agent, const std::string& status)>;
+  std::uint64_t add(Changed changed);
+  void remove(std::uint64_t id) { watchers_.erase(id); }
+  void tell(const store::Row& purchase) const;
+
+ private:
+  std::map<std::uint64_t, Changed> watchers_;
+  std::uint64_t next_ = 1;
+};
+
+struct Application {
+  Loop& loop;
+  Session& session;
+  Injections& injections;
+  std::string injector_sha256;
+  Proofs proofs{};
+  Rates rates{};
+  PurchaseWatchers watchers{};
+  unsigned bad_proofs = 0;                                     // since the last vault.status of the owner
+  bool unlocking = false;                                      // a key is being derived
+  std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
+  std::function<void()> stop{};
+
+  // Wipes the keys, forgets challenges and stops what has not taken effect.
+  void lock();
+};
+
+}  // namespace popvault::daemon

@@ -1,0 +1,53 @@
+// One request on its way through the daemon: who asks, what, and where the answer goes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "os/descriptor.hpp"
+#include "os/socket.hpp"
+#include "rpc/json.hpp"
+
+namespace popvault::daemon {
+
+enum class Door : std::uint8_t { agent, owner };
+
+// What is kept per connection.
+struct Peer {
+  std::uint64_t id = 0;
+  Door door = Door::agent;
+  PeerIdentity identity;
+  std::string agent;      // id, once session.hello succeeded
+  std::string agent_key;  // hex SHA-256 of the key it showed; looked up again at every request
+  bool subscribed = false;
+  unsigned bad_keys = 0;
+  unsigned bad_proofs = 0;
+};
+
+// Answers once; a second answer and one to a closed connection are dropped. May be kept and called later.
+class Reply {
+ public:
+  using Send = std::function<void(std::string)>;
+  Reply(Json id, Send send) : id_(std::move(id)), send_(std::move(send)) {}
+  void ok(Json result);
+  // `more` is an object whose members are added to the error's data.
+  void error(const Error& error, const Json& more = {});
+  void give(const Result<Json>& result) { result ? ok(*result) : error(result.error()); }
+
+ private:
+  Json id_;
+  Send send_;
+};
+
+// The line (without its end) of an error reply.
+std::string error_line(const Json& id, const Error& error, const Json& more = {});
+
+struct Call {
+  Peer& peer;          // only until the handler returns
+  const Json& params;  // without `proof`; only until the handler returns
+  Descriptor bundle;
+  std::shared_ptr<Reply> reply;
+};
+
+}  // namespace popvault::daemon

@@ -1,0 +1,159 @@
+#include "daemon/dispatch.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "daemon/gate.hpp"
+#include "rpc/params.hpp"
+
+namespace popvault::daemon {
+namespace {
+
+constexpr std::uint8_t kUnlocked = static_cast<std::uint8_t>(State::unlocked);
+constexpr std::uint8_t kUninitialised = static_cast<std::uint8_t>(State::uninitialised);
+
+namespace a = agent_methods;
+namespace o = owner_methods;
+
+constexpr Method kAgentMethods[] = {
+    // name                states     proof        agent  handler
+    {"vault.status",       kAnyState, Proof::none, false, a::vault_status},
+    {"session.hello",      kAnyState, Proof::none, false, a::session_hello},
+    {"credentials.list",   kUnlocked, Proof::none, true,  a::credentials_list},
+    {"credentials.get",    kUnlocked, Proof::none, true,  a::credentials_get},
+    {"purchase.request",   kUnlocked, Proof::none, true,  purchase_request},
+    {"purchase.status",    kUnlocked, Proof::none, true,  a::purchase_status},
+    {"purchase.wait",      kUnlocked, Proof::none, true,  a::purchase_wait},
+    {"purchase.fill",      kUnlocked, Proof::none, true,  purchase_fill},
+    {"purchase.cancel",    kUnlocked, Proof::none, true,  a::purchase_cancel},
+    {"events.subscribe",   kUnlocked, Proof::none, true,  a::events_subscribe},
+};
+
+constexpr Method kOwnerMethods[] = {
+    // name                states          proof         agent  handler
+    {"owner.hello",        kAnyState,      Proof::none,  false, o::hello},
+    {"vault.status",       kAnyState,      Proof::none,  false, o::vault_status},
+    {"vault.init",         kUninitialised, Proof::none,  false, o::vault_init},
+    {"vault.unlock",       kMade,          Proof::none,  false, o::vault_unlock},
+    {"vault.lock",         kMade,          Proof::none,  false, o::vault_lock},
+    {"vault.freeze",       kMade,          Proof::none,  false, o::vault_freeze},
+    {"vault.unfreeze",     kUnlocked,      Proof::fresh, false, o::vault_unfreeze},
+    {"daemon.stop",        kAnyState,      Proof::none,  false, o::daemon_stop},
+    {"proof.challenge",    kUnlocked,      Proof::none,  false, o::proof_challenge},
+    {"record.add",         kUnlocked,      Proof::none,  false, o::record_add},
+    {"record.list",        kUnlocked,      Proof::none,  false, o::record_list},
+    {"record.show",        kUnlocked,      Proof::none,  false, o::record_show},
+    {"record.export",      kUnlocked,      Proof::fresh, false, o::record_export},
+    {"agent.add",          kUnlocked,      Proof::fresh, false, o::agent_add},
+    {"agent.list",         kUnlocked,      Proof::none,  false, o::agent_list},
+    {"agent.revoke",       kMade,          Proof::none,  false, o::agent_revoke},
+    {"policy.set",         kUnlocked,      Proof::fresh, false, o::policy_set},
+    {"policy.show",        kUnlocked,      Proof::none,  false, o::policy_show},
+    {"policy.unset",       kUnlocked,      Proof::none,  false, o::policy_unset},
+    {"config.get",         kUnlocked,      Proof::none,  false, o::config_get},
+    {"config.set",         kUnlocked,      Proof::fresh, false, o::config_set},
+    {"purchase.list",      kUnlocked,      Proof::none,  false, o::purchase_list},
+    {"purchase.approve",   kUnlocked,      Proof::fresh, false, o::purchase_approve},
+    {"purchase.deny",      kMade,          Proof::none,  false, o::purchase_deny},
+    {"purchase.settle",    kUnlocked,      Proof::fresh, false, o::purchase_settle},
+    {"purchase.release",   kUnlocked,      Proof::fresh, false, o::purchase_release},
+    {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
+    {"audit.verify",       kMade,          Proof::none,  false, o::audit_verify},
+};
+
+struct Request {
+  Json id;
+  std::string method;
+  Json params;
+};
+
+Result<Request> parse_request(const Json& message) {
+  Params in(message);
+  const std::string version = in.text("jsonrpc", 3);
+  Request out;
+  out.id = in.any("id");
+  out.method = in.text("method", 64);
+  if (in.has("params")) out.params = in.object("params");
+  const std::string* text = out.id.string();
+  const bool id_ok = out.id.integer() != nullptr || (text != nullptr && text->size() <= 64);
+  if (message.object() == nullptr || !in.done() || version != "2.0" || !id_ok) return fail(Errc::invalid_request);
+  return out;
+}
+
+// Why a method does not answer in this state.
+Status check_state(Application& app, const Method& method) {
+  const State state = app.session.state();
+  if ((method.states & static_cast<std::uint8_t>(state)) != 0) return {};
+  if (state == State::uninitialised) return fail(Errc::vault_missing);
+  return fail(method.states == kUninitialised ? Errc::vault_exists : Errc::locked);
+}
+
+// A growing delay for this connection, and nobody is locked out.
+void reject_proof(Application& app, Peer& peer, const Method& method, const Error& error,
+                  const std::shared_ptr<Reply>& reply) {
+  ++app.bad_proofs;
+  ++peer.bad_proofs;
+  Json body;
+  body.set("executable", peer.identity.executable);
+  body.set("method", method.name);
+  body.set("reason", info(error.code).word);
+  (void)app.session.note(journal::Kind::proof_rejected, std::move(body));
+  const std::int64_t delay = std::int64_t{125} << std::min(peer.bad_proofs, 6U);
+  // The timer keeps itself until it has fired.
+  const auto timer = std::make_shared<std::unique_ptr<Timer>>();
+  *timer = app.loop.after(delay, [&loop = app.loop, reply, error, timer] {
+    reply->error(error);
+    loop.post([timer] { timer->reset(); });
+  });
+}
+
+Status check_proof(Application& app, Peer& peer, const Method& method, Json& params,
+                   const std::shared_ptr<Reply>& reply, bool& answered) {
+  const Json proof = params["proof"];
+  params.erase("proof");
+  if (method.proof == Proof::none) return proof.is_null() ? Status{} : fail(Errc::invalid_params, "unknown member proof");
+  if (proof.is_null()) return fail(Errc::proof_required);
+  const Status checked =
+      app.proofs.check(proof, method.name, params, app.session.keys().owner_keys(), app.session.clock().now());
+  if (checked) return {};
+  answered = true;
+  reject_proof(app, peer, method, checked.error(), reply);
+  return checked;
+}
+
+}  // namespace
+
+std::span<const Method> methods(Door door) noexcept {
+  if (door == Door::agent) return kAgentMethods;
+  return kOwnerMethods;
+}
+
+void dispatch(Application& app, Peer& peer, std::string_view line, Descriptor bundle, Reply::Send send) {
+  const auto message = Json::parse(line);
+  if (!message) return send(error_line(nullptr, message.error()));
+  auto request = parse_request(*message);
+  if (!request) {
+    const Json& id = (*message)["id"];
+    const bool usable = id.integer() != nullptr || (id.string() != nullptr && id.string()->size() <= 64);
+    return send(error_line(usable ? id : Json(), request.error()));
+  }
+  const auto reply = std::make_shared<Reply>(request->id, std::move(send));
+  const auto table = methods(peer.door);
+  const auto method = std::find_if(table.begin(), table.end(), [&](const Method& m) { return m.name == request->method; });
+  if (method == table.end()) return reply->error({Errc::unknown_method, {}});
+  if (method->needs_agent && peer.agent.empty()) return reply->error({Errc::unauthenticated, {}});
+  if (const Status state = check_state(app, *method); !state) return reply->error(state.error());
+  if (peer.door == Door::owner) {
+    bool answered = false;
+    const Status proved = check_proof(app, peer, *method, request->params, reply, answered);
+    if (!proved) {
+      if (!answered) reply->error(proved.error());
+      return;
+    }
+  }
+  Call call{peer, request->params, std::move(bundle), reply};
+  const Status done = method->handler(app, call);
+  if (!done) reply->error(done.error());
+}
+
+}  // namespace popvault::daemon

@@ -1,0 +1,30 @@
+// Who may ask what, when: one table per socket, and the check of a request against it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "daemon/handlers.hpp"
+
+namespace popvault::daemon {
+
+enum class Proof : std::uint8_t { none, fresh };
+
+constexpr std::uint8_t kAnyState = 7;
+constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static_cast<std::uint8_t>(State::unlocked);
+
+struct Method {
+  std::string_view name;
+  std::uint8_t states;  // State bits
+  Proof proof;          // owner.sock only
+  bool needs_agent;     // agent.sock only: after session.hello
+  Handler handler;
+};
+
+std::span<const Method> methods(Door door) noexcept;
+
+// One line. `send` gets the reply's line, now or later, exactly once.
+void dispatch(Application& app, Peer& peer, std::string_view line, Descriptor bundle, Reply::Send send);
+
+}  // namespace popvault::daemon

@@ -1,0 +1,200 @@
+#include "daemon/gate.hpp"
+
+#include <algorithm>
+
+#include "base/money.hpp"
+#include "base/origin.hpp"
+#include "crypto/random.hpp"
+#include "daemon/purchases.hpp"
+#include "daemon/records.hpp"
+#include "rpc/params.hpp"
+
+namespace popvault::daemon {
+namespace {
+
+constexpr Seconds kDay = 24 * 3600;
+
+struct Request {
+  std::string record, currency, merchant, reason, page_url, idempotency_key;
+  std::int64_t amount = 0;
+};
+
+// Step 4.
+Result<Request> parse_request(const Json& params) {
+  Params in(params);
+  Request out;
+  out.record = in.text("record", 64);
+  out.amount = in.integer("amount_minor", 1, kMaxMinor);
+  out.currency = in.text("currency", 3);
+  const std::string merchant = in.text("merchant_origin", 300);
+  out.reason = in.text("reason", 200);
+  out.page_url = in.optional_text("page_url", 2048).value_or("");
+  out.idempotency_key = in.text("idempotency_key", 64);
+  PV_TRY(in.done());
+  PV_TRY(Currency::parse(out.currency));
+  PV_ASSIGN(const Origin origin, Origin::parse(merchant));
+  if (!origin.https() && !origin.loopback())
+    return fail(Errc::invalid_field, "merchant_origin must be https");
+  out.merchant = origin.text();
+  return out;
+}
+
+Json purchase_body(const Request& request, const store::Row& agent, const store::Row& record, const Peer& peer,
+                   Seconds now) {
+  Json body;
+  body.set("agent", agent.id);
+  body.set("amount_minor", request.amount);
+  body.set("currency", request.currency);
+  body.set("executable", peer.identity.executable);
+  body.set("expires_at", now + kApprovalValid);
+  body.set("idempotency_key", request.idempotency_key);
+  body.set("merchant", request.merchant);
+  body.set("page_url", request.page_url);
+  body.set("reason", nullptr);
+  body.set("record", record.id);
+  body.set("requested_at", now);
+  body.set("strength", std::string(policy::to_string(kAvailable)));
+  body.set("text", request.reason);
+  return body;
+}
+
+// Steps 7 and 8: purchase, hold and journal row in one transaction.
+Result<store::Row> reserve(Session& session, Json body, const policy::Decision& decision) {
+  store::Row purchase{"pur_" + crypto::random_token(26), 0, std::move(body)};
+  PV_ASSIGN(auto tx, session.begin());
+  Json journal_body;
+  journal_body.set("agent", purchase.body["agent"]);
+  journal_body.set("purchase", purchase.id);
+  if (decision.verdict == policy::Verdict::deny) {
+    purchase.body.set("status", "denied");
+    purchase.body.set("reason", info(decision.reason).word);
+    journal_body.set("reason", info(decision.reason).word);
+    PV_TRY(tx.put(store::Table::purchases, purchase));
+    PV_TRY(tx.journal(journal::Kind::request_denied, std::move(journal_body)));
+  } else {
+    const bool automatic = decision.verdict == policy::Verdict::allow;
+    purchase.body.set("status", automatic ? "approved" : "awaiting_approval");
+    if (automatic) purchase.body.set("approved_by", "policy");
+    store::Row hold{purchase.id, 0, {}};
+    hold.body.set("agent", purchase.body["agent"]);
+    hold.body.set("amount_minor", purchase.body["amount_minor"]);
+    hold.body.set("at", session.clock().now());
+    hold.body.set("currency", purchase.body["currency"]);
+    hold.body.set("state", "hold");
+    PV_TRY(tx.put(store::Table::purchases, purchase));
+    PV_TRY(tx.put(store::Table::ledger, hold));
+    journal_body.set("status", purchase.body["status"]);
+    PV_TRY(tx.journal(journal::Kind::purchase_requested, std::move(journal_body)));
+  }
+  PV_TRY(session.commit(tx));
+  return purchase;
+}
+
+}  // namespace
+
+Result<store::Row> authenticate(Application& app, const Peer& peer) {
+  if (peer.agent.empty()) return fail(Errc::unauthenticated);
+  PV_ASSIGN(auto row, app.session.store().agent_with_key(peer.agent_key));
+  if (!row || row->id != peer.agent || row->body["status"].text_or("") != "active") return fail(Errc::unauthenticated);
+  if (row->body["expires_at"].int_or(0) <= app.session.clock().now()) return fail(Errc::unauthenticated, "the key has expired");
+  return std::move(*row);
+}
+
+Status check_usable(Application& app) {
+  if (app.session.frozen()) return fail(Errc::frozen);
+  return {};
+}
+
+Result<std::optional<policy::Policy>> policy_of(Session& session, std::string_view agent) {
+  PV_ASSIGN(const auto row, session.store().get(store::Table::policies, agent));
+  if (!row) return std::optional<policy::Policy>{};
+  const Json& body = row->body;
+  policy::Policy out;
+  const auto strength = policy::parse_strength(body["strength"].text_or(""));
+  if (body["merchants"].array() == nullptr || body["records"].array() == nullptr || !strength)
+    return fail(Errc::state_corrupt, "a policy");
+  for (const Json& item : *body["merchants"].array()) {
+    policy::Merchant merchant{item["origin"].text_or(""), {}};
+    if (item["processors"].array() != nullptr)
+      for (const Json& processor : *item["processors"].array()) merchant.processors.push_back(processor.text_or(""));
+    out.merchants.push_back(std::move(merchant));
+  }
+  for (const Json& record : *body["records"].array()) out.records.push_back(record.text_or(""));
+  out.currency = body["currency"].text_or("");
+  out.per_use = body["per_use_minor"].int_or(0);
+  out.per_day = body["per_day_minor"].int_or(0);
+  out.auto_approve_below = body["auto_approve_below_minor"].int_or(0);
+  out.minimum = *strength;
+  return std::optional(std::move(out));
+}
+
+Result<bool> flag_setting(Session& session, std::string_view name) {
+  PV_ASSIGN(const auto row, session.store().get(store::Table::settings, name));
+  return row && row->body["value"].bool_or(false);
+}
+
+// Plain http is for loopback, and only if the owner allowed it.
+static Result<bool> origin_allowed(Session& session, std::string_view origin) {
+  if (origin.starts_with("https://")) return true;
+  return flag_setting(session, "allow_loopback_http");
+}
+
+// Steps 5 and 6.
+Result<policy::Decision> decide_now(Session& session, std::string_view agent, const policy::UseRequest& request,
+                                    std::string_view except) {
+  PV_ASSIGN(const bool origin_ok, origin_allowed(session, request.merchant));
+  if (!origin_ok) return policy::Decision{};
+  PV_ASSIGN(const auto policy, policy_of(session, agent));
+  PV_ASSIGN(const std::int64_t spent,
+            spent_since(session.store(), agent, session.clock().now() - kDay, request.currency, except));
+  return policy::decide(request, policy ? &*policy : nullptr, spent);
+}
+
+Result<store::Row> find_visible_record(Application& app, const store::Row& agent, std::string_view id_or_alias) {
+  PV_ASSIGN(store::Row record, find_record(app.session, id_or_alias));
+  PV_ASSIGN(const auto policy, policy_of(app.session, agent.id));
+  if (!policy || !policy->allows_record(record.id)) return fail(Errc::not_found, "record");
+  return record;
+}
+
+Result<Json> purchase_view(Session& session, const store::Row& purchase) {
+  PV_ASSIGN(const store::Row record, find_record(session, purchase.body["record"].text_or("")));
+  PV_ASSIGN(const MaskedView view, view_of(session, record));
+  Json out;
+  out.set("card", to_json(view));
+  out.set("expires_at", rfc3339(purchase.body["expires_at"].int_or(0)));
+  out.set("purchase", purchase.id);
+  out.set("reason", purchase.body["reason"]);
+  out.set("status", purchase.body["status"]);
+  return out;
+}
+
+Status purchase_request(Application& app, Call& call) {
+  Session& session = app.session;
+  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));                     // 1
+  PV_TRY(check_usable(app));                                                           // 2
+  PV_TRY(app.rates.take(agent.id, session.clock().monotonic_ms()));                    // 3
+  PV_ASSIGN(const Request request, parse_request(call.params));                        // 4
+  const std::string hash = request_hash("purchase.request", call.params);
+  PV_ASSIGN(const auto earlier, session.store().purchase_with_key(agent.id, request.idempotency_key));
+  if (earlier) {
+    if (earlier->body["request_hash"].text_or("") != hash) return fail(Errc::idempotency_conflict);
+    PV_ASSIGN(Json view, purchase_view(session, *earlier));
+    call.reply->ok(std::move(view));
+    return {};
+  }
+  const auto record = find_visible_record(app, agent, request.record);
+  if (!record) return tl::unexpected(record.error());
+  PV_ASSIGN(const policy::Decision decision,                                           // 5, 6
+            decide_now(session, agent.id,
+                       {record->id, request.merchant, request.currency, request.amount, kAvailable}, ""));
+  Json body = purchase_body(request, agent, *record, call.peer, session.clock().now());
+  body.set("request_hash", hash);
+  PV_ASSIGN(const store::Row purchase, reserve(session, std::move(body), decision));   // 7, 8
+  app.watchers.tell(purchase);
+  PV_ASSIGN(Json view, purchase_view(session, purchase));                              // 15
+  call.reply->ok(std::move(view));
+  return {};
+}
+
+}  // namespace popvault::daemon

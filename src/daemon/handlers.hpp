@@ -1,0 +1,54 @@
+// What the methods of both sockets do. One handler, one method; which may be called when, by whom and with what
+// proof is the table in dispatch.cpp, so no handler asks.
+#pragma once
+
+#include "daemon/application.hpp"
+#include "daemon/call.hpp"
+
+namespace popvault::daemon {
+
+using Handler = Status (*)(Application&, Call&);
+
+namespace agent_methods {
+Status vault_status(Application&, Call&);
+Status session_hello(Application&, Call&);
+Status credentials_list(Application&, Call&);
+Status credentials_get(Application&, Call&);
+Status purchase_status(Application&, Call&);
+Status purchase_wait(Application&, Call&);
+Status purchase_cancel(Application&, Call&);
+Status events_subscribe(Application&, Call&);
+}  // namespace agent_methods
+
+namespace owner_methods {
+Status hello(Application&, Call&);
+Status vault_status(Application&, Call&);
+Status vault_init(Application&, Call&);
+Status vault_unlock(Application&, Call&);
+Status vault_lock(Application&, Call&);
+Status vault_freeze(Application&, Call&);
+Status vault_unfreeze(Application&, Call&);
+Status daemon_stop(Application&, Call&);
+Status proof_challenge(Application&, Call&);
+Status record_add(Application&, Call&);
+Status record_list(Application&, Call&);
+Status record_show(Application&, Call&);
+Status record_export(Application&, Call&);
+Status agent_add(Application&, Call&);
+Status agent_list(Application&, Call&);
+Status agent_revoke(Application&, Call&);
+Status policy_set(Application&, Call&);
+Status policy_show(Application&, Call&);
+Status policy_unset(Application&, Call&);
+Status config_get(Application&, Call&);
+Status config_set(Application&, Call&);
+Status purchase_list(Application&, Call&);
+Status purchase_approve(Application&, Call&);
+Status purchase_deny(Application&, Call&);
+Status purchase_settle(Application&, Call&);
+Status purchase_release(Application&, Call&);
+Status audit_list(Application&, Call&);
+Status audit_verify(Application&, Call&);
+}  // namespace owner_methods
+
+}  // namespace popvault::daemon

@@ -1,0 +1,42 @@
+// Owner proofs: challenges that are bound to one request, and the check of their signatures.
+//
+// A challenge lives in this object only: it is good once, for two minutes, and dies with the daemon, with
+// lock(), or when 64 newer ones were made. One thread.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/sign.hpp"
+#include "os/clock.hpp"
+#include "rpc/json.hpp"
+
+namespace popvault::daemon {
+
+constexpr std::string_view kProofDomain = "popvault-owner-proof-v1";
+constexpr Seconds kChallengeValid = 120;
+
+// Hex SHA-256 of the canonical JSON of {"method":M,"params":P}.
+std::string request_hash(std::string_view method, const Json& params);
+
+class Proofs {
+ public:
+  // The text to be signed.
+  std::string challenge(std::string_view vault, std::string_view purpose, std::string_view hash, Seconds now);
+  // `proof` is {challenge, public_key, signature}. Uses the challenge up, whatever comes of it. Fails with
+  // proof_expired (unknown, used or too old) or proof_invalid.
+  Status check(const Json& proof, std::string_view method, const Json& params,
+               const std::vector<crypto::PublicKey>& keys, Seconds now);
+  void forget() noexcept { open_.clear(); }
+
+ private:
+  struct Open {
+    std::string text, purpose, hash;
+    Seconds expires;
+  };
+  std::deque<Open> open_;
+};
+
+}  // namespace popvault::daemon

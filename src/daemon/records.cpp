@@ -1,0 +1,145 @@
+#include "daemon/records.hpp"
+
+#include <algorithm>
+
+#include "crypto/digest.hpp"
+#include "crypto/random.hpp"
+#include "vault/card.hpp"
+
+namespace popvault::daemon {
+namespace {
+
+struct KindRule {
+  std::string_view kind, prefix;
+  std::initializer_list<std::string_view> fields;
+  std::initializer_list<std::string_view> required;
+};
+
+const KindRule* rule_of(std::string_view kind) {
+  static const KindRule kRules[] = {
+      {"card", "crd_", {}, {}},  // its own rules are in vault/card.hpp
+      {"identity", "idn_", {"name", "email", "phone", "address", "city", "postal_code", "country"}, {"name"}},
+      {"login", "lgn_", {"origin", "username", "password", "totp"}, {"origin", "username", "password"}},
+      {"api_key", "key_", {"key", "service"}, {"key"}},
+  };
+  for (const KindRule& rule : kRules)
+    if (rule.kind == kind) return &rule;
+  return nullptr;
+}
+
+Status check_fields(const KindRule& rule, SecretFields& fields) {
+  if (rule.kind == "card") return normalise_card(fields);
+  for (const std::string& name : fields.names())
+    if (std::find(rule.fields.begin(), rule.fields.end(), name) == rule.fields.end())
+      return fail(Errc::invalid_field, name + " is no field of this kind");
+  for (const std::string_view name : rule.required)
+    if (!fields.has(name)) return fail(Errc::invalid_field, std::string(name) + " is missing");
+  return {};
+}
+
+}  // namespace
+
+Result<MaskedView> add_record(Session& session, const std::string& kind, const std::string& label,
+                              SecretFields fields) {
+  const KindRule* rule = rule_of(kind);
+  if (rule == nullptr) return fail(Errc::invalid_field, "kind is card, identity, login or api_key");
+  PV_TRY(check_fields(*rule, fields));
+  PV_ASSIGN(const std::string clean_label, checked_label(label));
+  PV_ASSIGN(const SecretFields view, kind == "card" ? view_of_card(clean_label, fields) : view_of_other(clean_label));
+  store::Row row{std::string(rule->prefix) + crypto::random_token(26), 0, {}};
+  const std::uint32_t epoch = session.keys().current_epoch();
+  const std::string blob_id = new_blob_id();
+  PV_ASSIGN(const Bytes blob, seal_record(session.keys(), {epoch, row.id, kind, 1}, fields));
+  PV_ASSIGN(const Bytes sealed_view, seal_view(session.view_key(), row.id, 1, view));
+  row.body.set("alias", new_alias(kind));
+  row.body.set("blob", blob_id);
+  row.body.set("created_at", session.clock().now());
+  row.body.set("epoch", static_cast<std::int64_t>(epoch));
+  if (kind == "card") {
+    row.body.set("has_cvv", fields.has("cvv"));
+    row.body.set("has_holder", fields.has("holder"));
+  }
+  row.body.set("kind", kind);
+  row.body.set("sha256", crypto::sha256(blob).hex());
+  row.body.set("version", 1);
+  row.body.set("view", to_hex(sealed_view));
+  PV_TRY(write_blob(session.fs(), session.home(), kind, epoch, blob_id, blob));
+  const auto stored = [&]() -> Status {
+    PV_ASSIGN(auto tx, session.begin());
+    PV_TRY(tx.put(store::Table::records, row));
+    Json body;
+    body.set("kind", kind);
+    body.set("record", row.id);
+    PV_TRY(tx.journal(journal::Kind::record_added, std::move(body)));
+    return session.commit(tx);
+  }();
+  if (!stored) {
+    const auto there = session.store().exists(store::Table::records, row.id);
+    if (there && !*there) (void)remove_blob(session.fs(), session.home(), kind, epoch, blob_id);
+    return tl::unexpected(stored.error());
+  }
+  return view_of(session, row);
+}
+
+Result<store::Row> find_record(Session& session, std::string_view id_or_alias) {
+  PV_ASSIGN(auto row, session.store().get(store::Table::records, id_or_alias));
+  if (row) return std::move(*row);
+  PV_ASSIGN(row, session.store().record_with_alias(id_or_alias));
+  if (!row) return fail(Errc::not_found, "record");
+  return std::move(*row);
+}
+
+Result<MaskedView> view_of(Session& session, const store::Row& record) {
+  const auto sealed = from_hex(record.body["view"].text_or("x"));
+  if (!sealed) return fail(Errc::state_corrupt, "a record's view");
+  return open_view(session.view_key(), record.id, record.body["kind"].text_or(""), record.body["alias"].text_or(""),
+                   static_cast<std::uint64_t>(record.body["version"].int_or(0)), *sealed, session.clock().now());
+}
+
+Json to_json(const MaskedView& view) {
+  Json out;
+  out.set("alias", view.alias.empty() ? Json() : Json(view.alias));
+  out.set("brand", view.brand);
+  out.set("expired", view.expired);
+  out.set("id", view.id.empty() ? Json() : Json(view.id));
+  out.set("kind", view.kind);
+  out.set("label", view.label);
+  out.set("last4", view.last4);
+  out.set("masked", view.masked);
+  return out;
+}
+
+Result<Json> list_records(Session& session, std::string_view member, std::string_view kind, std::string_view cursor,
+                          std::int64_t limit, const std::function<bool(const store::Row&)>& wanted) {
+  Json::Array items;
+  Json next;
+  PV_ASSIGN(const auto rows, session.store().records_after(cursor, kind, limit + 1, wanted));
+  for (const store::Row& row : rows) {
+    if (static_cast<std::int64_t>(items.size()) == limit) {
+      next = items.back()["id"];
+      break;
+    }
+    PV_ASSIGN(const MaskedView view, view_of(session, row));
+    items.push_back(to_json(view));
+  }
+  Json out;
+  out.set(member, std::move(items));
+  out.set("next", std::move(next));
+  return out;
+}
+
+BlobPlace place_of(const store::Row& record) {
+  return {static_cast<std::uint32_t>(record.body["epoch"].int_or(0)), record.id, record.body["kind"].text_or(""),
+          static_cast<std::uint64_t>(record.body["version"].int_or(0))};
+}
+
+Result<Bytes> read_record_blob(Session& session, const store::Row& record) {
+  const BlobPlace place = place_of(record);
+  PV_ASSIGN(Bytes blob,
+            read_blob(session.fs(), session.home(), place.kind, place.epoch, record.body["blob"].text_or("")));
+  if (crypto::sha256(blob).hex() != record.body["sha256"].text_or(""))
+    return fail(Errc::state_corrupt, "a blob is not the one its record names");
+  return blob;
+}
+
+}  // namespace popvault::daemon

@@ -1,0 +1,28 @@
+// Records: pointer rows in state.db, blobs beside it, and the masked views that leave.
+#pragma once
+
+#include <string>
+
+#include "daemon/session.hpp"
+#include "secret/bundle.hpp"
+#include "vault/blob.hpp"
+#include "vault/masked_view.hpp"
+
+namespace popvault::daemon {
+
+// Adds one. `fields` are checked and normalised; the blob is on disk before the row that points to it.
+Result<MaskedView> add_record(Session& session, const std::string& kind, const std::string& label,
+                              SecretFields fields);
+// By id or alias; not_found when there is none.
+Result<store::Row> find_record(Session& session, std::string_view id_or_alias);
+Result<MaskedView> view_of(Session& session, const store::Row& record);
+Json to_json(const MaskedView& view);
+// The views of the records that `wanted` accepts, in the order of ids, from after `cursor`, and the next cursor.
+Result<Json> list_records(Session& session, std::string_view member, std::string_view kind, std::string_view cursor,
+                          std::int64_t limit, const std::function<bool(const store::Row&)>& wanted);
+
+// The blob that a pointer names, checked against its SHA-256. Ciphertext.
+Result<Bytes> read_record_blob(Session& session, const store::Row& record);
+BlobPlace place_of(const store::Row& record);
+
+}  // namespace popvault::daemon

@@ -1,0 +1,214 @@
+#include "daemon/server.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "daemon/dispatch.hpp"
+#include "daemon/log.hpp"
+#include "os/socket.hpp"
+
+namespace popvault::daemon {
+namespace {
+
+constexpr std::size_t kMostConnections = 1024;
+constexpr std::size_t kMaxLine = 64 * 1024;
+constexpr unsigned kMostInWork = 16;
+constexpr std::size_t kMostUnread = 1024 * 1024;
+constexpr std::int64_t kHalfLineMs = 10'000;
+constexpr std::int64_t kIdleMs = 600'000;
+
+Result<Descriptor> accept_one(int listening) {
+  const int fd = accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) return fail_errno(errno, "accept");
+  return Descriptor(fd);
+}
+
+}  // namespace
+
+class Server::Connection : public std::enable_shared_from_this<Server::Connection> {
+ public:
+  Connection(Server& server, Descriptor fd, Peer peer) : server_(&server), fd_(std::move(fd)), peer_(std::move(peer)) {}
+
+  void start() {
+    watch_ = server_->app_->loop.watch(fd_.get(), [this] { readable(); });
+    arm();
+  }
+  Peer& peer() noexcept { return peer_; }
+
+  // A line without its end; queued and sent as the peer takes it.
+  void send(const std::string& line) {
+    if (closed_) return;
+    out_.append(line).push_back('\n');
+    flush();
+    if (out_.size() > kMostUnread) close();
+  }
+  void close() {
+    if (std::exchange(closed_, true)) return;
+    watch_.reset();
+    timer_.reset();
+    server_->app_->loop.post([server = server_, id = peer_.id] { server->drop(id); });
+  }
+
+ private:
+  void readable() {
+    std::array<std::uint8_t, 16 * 1024> buffer;
+    auto got = receive(fd_.get(), buffer);
+    if (!got) return close();
+    if (got->would_block) return;
+    if (got->data.size == 0) return close();
+    in_.append(as_text(ByteView(buffer).first(got->data.size)));
+    const bool whole = in_.back() == '\n';
+    // A descriptor belongs to the last line that its bytes touch: it came with that line's first byte.
+    if (!got->data.descriptors.empty()) {
+      passed_ = std::move(got->data.descriptors.front());
+      passed_at_end_ = whole;
+    }
+    take_lines(whole);
+  }
+
+  void take_lines(bool whole) {
+    std::size_t end = 0;
+    while (!closed_ && in_work_ < kMostInWork && (end = in_.find('\n')) != std::string::npos) {
+      const std::string line = in_.substr(0, end);
+      in_.erase(0, end + 1);
+      // With a passed descriptor the line is the last one of what has come.
+      const bool last = in_.find('\n') == std::string::npos && (in_.empty() || !whole);
+      Descriptor bundle;
+      if (passed_ && last && (in_.empty() || passed_at_end_)) bundle = std::move(passed_);
+      handle(line, std::move(bundle));
+    }
+    if (closed_) return;
+    if (in_.size() > kMaxLine && in_.find('\n') == std::string::npos) {
+      send(error_line(nullptr, {Errc::too_large, {}}));
+      return close();
+    }
+    if (in_work_ >= kMostInWork) watch_->pause();
+    arm();
+  }
+
+  void handle(const std::string& line, Descriptor bundle) {
+    ++in_work_;
+    dispatch(*server_->app_, peer_, line, std::move(bundle), [weak = weak_from_this()](std::string reply) {
+      const auto self = weak.lock();
+      if (!self || self->closed_) return;
+      self->send(reply);
+      self->answered();
+    });
+  }
+
+  void answered() {
+    const bool was_full = in_work_-- == kMostInWork;
+    if (closed_) return;
+    arm();
+    if (!was_full) return;
+    // Not from inside a handler: what is buffered is taken up on the next turn.
+    server_->app_->loop.post([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->closed_) return;
+      self->watch_->resume();
+      self->take_lines(false);
+    });
+  }
+
+  void flush() {
+    if (closed_ || writing_) return;
+    const auto sent = send_some(fd_.get(), as_bytes(out_));
+    if (!sent) return close();
+    out_.erase(0, *sent);
+    if (out_.empty()) return;
+    writing_ = true;
+    watch_->when_writable([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->writing_ = false;
+      self->flush();
+    });
+  }
+
+  // One timer: for the rest of a half-sent line, else for the next request. One that waits is left alone.
+  void arm() {
+    timer_.reset();
+    const bool half = !in_.empty() && in_work_ < kMostInWork;
+    if (!half && (in_work_ > 0 || peer_.subscribed)) return;
+    timer_ = server_->app_->loop.after(half ? kHalfLineMs : kIdleMs, [this] {
+      if (!in_.empty()) send(error_line(nullptr, {Errc::timeout, {}}));
+      close();
+    });
+  }
+
+  Server* server_;
+  Descriptor fd_;
+  Peer peer_;
+  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Timer> timer_;
+  std::string in_, out_;
+  Descriptor passed_;
+  bool passed_at_end_ = false;
+  unsigned in_work_ = 0;
+  bool writing_ = false;
+  bool closed_ = false;
+};
+
+Server::Server(Application& app, Descriptor agent_socket, Descriptor owner_socket) : app_(&app) {
+  listening_[0] = std::move(agent_socket);
+  listening_[1] = std::move(owner_socket);
+  for (const Door door : {Door::agent, Door::owner}) {
+    const auto i = static_cast<std::size_t>(door);
+    fcntl(listening_[i].get(), F_SETFL, O_NONBLOCK);
+    watches_[i] = app.loop.watch(listening_[i].get(), [this, door] { accept_from(door); });
+  }
+  app.close_agent = [this](const std::string& agent) { close_agent(agent); };
+  watcher_ = app.watchers.add([this](const std::string& purchase, const std::string& agent, const std::string& status) {
+    Json params;
+    params.set("purchase", purchase);
+    params.set("status", status);
+    Json event;
+    event.set("jsonrpc", "2.0");
+    event.set("method", "event");
+    event.set("params", std::move(params));
+    const std::string line = event.dump();
+    const auto all = connections_;
+    for (const auto& entry : all)
+      if (entry.second->peer().subscribed && entry.second->peer().agent == agent) entry.second->send(line);
+  });
+}
+
+Server::~Server() { app_->watchers.remove(watcher_); }
+
+void Server::accept_from(Door door) {
+  auto fd = accept_one(listening_[static_cast<std::size_t>(door)].get());
+  if (!fd) return;
+  auto identity = peer_identity(fd->get());
+  const auto refuse = [&](Errc code) {
+    (void)send_some(fd->get(), as_bytes(error_line(nullptr, {code, {}}) + "\n"));
+  };
+  if (!identity || identity->uid != geteuid()) return refuse(Errc::wrong_peer);
+  if (connections_.size() >= kMostConnections) return refuse(Errc::too_many_connections);
+  Peer peer;
+  peer.id = next_id_++;
+  peer.door = door;
+  peer.identity = std::move(*identity);
+  const auto connection = std::make_shared<Connection>(*this, std::move(*fd), std::move(peer));
+  connections_.emplace(connection->peer().id, connection);
+  connection->start();
+}
+
+void Server::drop(std::uint64_t id) { connections_.erase(id); }
+
+void Server::close_agent(const std::string& agent) {
+  const auto all = connections_;
+  for (const auto& entry : all)
+    if (entry.second->peer().agent == agent) entry.second->close();
+}
+
+void Server::close_all() {
+  watches_[0].reset();
+  watches_[1].reset();
+  const auto all = connections_;
+  for (const auto& entry : all) entry.second->close();
+}
+
+}  // namespace popvault::daemon

@@ -1,0 +1,288 @@
+#include "daemon/session.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "crypto/compiled_salt.hpp"
+#include "crypto/sign.hpp"
+#include "daemon/purchases.hpp"
+#include "os/atomic_file.hpp"
+#include "vault/vault_key.hpp"
+
+namespace popvault::daemon {
+namespace {
+
+constexpr Seconds kUnlockFor = 24 * 3600;  // the longest session
+constexpr std::string_view kFrozenRow = "frozen";
+
+store::Row setting(std::string_view id, Json value) {
+  Json body;
+  body.set("value", std::move(value));
+  return {std::string(id), 0, std::move(body)};
+}
+
+bool exists(Fs& fs, const std::string& path) {
+  FileStat st;
+  return fs.stat_path(path, st) != -ENOENT;
+}
+
+Status check_own_file(Fs& fs, const std::string& path) {
+  FileStat st;
+  if (fs.stat_path(path, st) == -ENOENT) return {};
+  if (st.type != FileType::regular || st.owner != geteuid() || (st.mode & 077) != 0)
+    return fail(Errc::insecure_file, std::string(last_component(path)));
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(State state) noexcept {
+  switch (state) {
+    case State::uninitialised: return "uninitialised";
+    case State::locked: return "locked";
+    case State::unlocked: return "unlocked";
+  }
+  return "locked";
+}
+
+Result<std::unique_ptr<Session>> Session::open(const std::string& home, Fs& fs, const Clock& clock) {
+  PV_TRY(ensure_private_dir(fs, home));
+  PV_TRY(wipe_vault_temporaries(fs, home));
+  std::unique_ptr<Session> out(new Session(home, fs, clock));
+  if (exists(fs, home + "/state.db")) PV_TRY(out->open_store());
+  return out;
+}
+
+Status Session::open_store() {
+  const std::string path = home_ + "/state.db";
+  for (const char* suffix : {"", "-wal", "-journal"}) PV_TRY(check_own_file(*fs_, path + suffix));
+  PV_ASSIGN(store_, store::Store::open(path, *clock_));
+  // A first init that was cut off before vault.enc was in place: nobody's data is in it.
+  PV_ASSIGN(const auto finished, store_->meta("vault_sha256"));
+  if (finished || exists(*fs_, vault_path(home_))) return {};
+  store_.reset();
+  for (const char* suffix : {"", "-wal", "-journal", "-shm"}) PV_TRY(remove_file(*fs_, path + suffix));
+  return {};
+}
+
+State Session::state() const noexcept {
+  if (!store_) return State::uninitialised;
+  return keys_ ? State::unlocked : State::locked;
+}
+
+Result<VaultMode> Session::mode() {
+  if (!store_) return fail(Errc::vault_missing);
+  PV_ASSIGN(const auto known, store_->meta("mode"));
+  const auto marker = read_vault_mode(*fs_, home_);
+  const auto hardened = to_string(VaultMode::machine_hardened);
+  const bool made_hardened = (known && *known == hardened) || (marker && marker->mode == VaultMode::machine_hardened);
+  if (made_hardened && !crypto::hardened_build()) return fail(Errc::downgrade_refused);
+  if (!marker) return tl::unexpected(marker.error());
+  if (known && *known != to_string(marker->mode)) return fail(Errc::vault_mode_mismatch);
+  return marker->mode;
+}
+
+std::string Session::vault_id() {
+  if (keys_) return keys_->vault_id();
+  if (!store_) return {};
+  const auto id = store_->meta("vault_id");
+  return id && *id ? **id : std::string{};
+}
+
+Status Session::init(VaultMode mode, const SecretBytes& key) {
+  if (store_ || exists(*fs_, vault_path(home_))) return fail(Errc::vault_exists);
+  PV_ASSIGN(store_, store::Store::open(home_ + "/state.db", *clock_));
+  const auto made = [&]() -> Status {
+    Keyring keys = Keyring::create(mode);
+    keys.add_owner_key(crypto::SigningKey::from_seed(owner_proof_seed(key)).public_key());
+    store_->unseal(keys.subkey("row"));
+    PV_ASSIGN(auto tx, store_->begin());
+    PV_TRY(tx.put(store::Table::settings, setting(kFrozenRow, false)));
+    Json body;
+    body.set("mode", std::string(to_string(mode)));
+    body.set("vault", keys.vault_id());
+    PV_TRY(tx.journal(journal::Kind::vault_created, std::move(body)));
+    PV_TRY(tx.commit());
+    PV_TRY(store_->set_meta("mode", to_string(mode)));
+    PV_TRY(store_->set_meta("vault_id", keys.vault_id()));
+    PV_TRY(write_vault_mode(*fs_, home_, mode));
+    keys_ = std::move(keys);
+    vault_key_ = key.clone();
+    return write_vault_file();
+  }();
+  lock();
+  if (made) return {};
+  // Without vault_sha256 the next open would drop this state.db as well.
+  if (!exists(*fs_, vault_path(home_))) {
+    store_.reset();
+    (void)open_store();
+  }
+  return made;
+}
+
+Status Session::unlock(SecretBytes key) {
+  if (!store_) return fail(Errc::vault_missing);
+  PV_ASSIGN(const VaultMode wanted, mode());
+  auto file = read_vault(*fs_, home_);
+  if (!file && file.error().code == Errc::vault_missing) return fail(Errc::vault_corrupt, "vault.enc is gone");
+  if (!file) return tl::unexpected(file.error());
+  auto document = open_vault(key, *file);
+  if (!document) return tl::unexpected(document.error());
+  PV_TRY(check_vault_file(*file));
+  PV_ASSIGN(Keyring keys, Keyring::from_document(*document));
+  if (keys.mode() != wanted) return fail(Errc::vault_mode_mismatch);
+  PV_ASSIGN(const auto id, store_->meta("vault_id"));
+  if (!id || *id != keys.vault_id()) return fail(Errc::state_corrupt, "state.db belongs to another vault");
+  store_->unseal(keys.subkey("row"));
+  const Status verified = store_->verify_against({keys.journal().sequence, keys.journal().hash});
+  if (!verified) {
+    store_->seal();
+    return verified;
+  }
+  view_key_ = keys.subkey("view");
+  vault_key_ = std::move(key);
+  keys_ = std::move(keys);
+  expires_at_ = clock_->now() + kUnlockFor;
+  Status ready = apply_narrowings();
+  if (ready) ready = settle_interrupted(*this);
+  if (ready) ready = note(journal::Kind::unlocked, {});
+  if (ready) ready = mirror();
+  if (!ready) lock();
+  return ready;
+}
+
+Status Session::check_vault_file(ByteView file) {
+  const std::string digest = crypto::sha256(file).hex();
+  for (const char* name : {"vault_sha256", "vault_sha256_next"}) {
+    PV_ASSIGN(const auto known, store_->meta(name));
+    if (known && *known == digest) return {};
+  }
+  return fail(Errc::state_rolled_back, "vault.enc is not the one that state.db knows");
+}
+
+void Session::lock() {
+  if (keys_ && store_) {
+    (void)note(journal::Kind::locked, {});
+    (void)mirror();
+  }
+  keys_.reset();
+  vault_key_.reset();
+  view_key_.reset();
+  expires_at_ = 0;
+  if (store_) store_->seal();
+}
+
+bool Session::frozen() {
+  if (!store_) return false;
+  const auto narrowings = store_->narrowings();
+  if (!narrowings) return true;
+  for (const auto& narrowing : *narrowings)
+    if (narrowing.what == "freeze") return true;
+  if (!keys_) {
+    // Unverified, for display: nothing can be used while locked anyway.
+    const auto flag = store_->meta("frozen");
+    return !flag || (*flag && **flag == "1");
+  }
+  const auto row = store_->get(store::Table::settings, kFrozenRow);
+  if (!row || !*row) return true;
+  return keys_->frozen() || (*row)->body["value"].bool_or(true);
+}
+
+Status Session::set_frozen(bool frozen) {
+  if (!store_) return fail(Errc::vault_missing);
+  if (!keys_) {
+    if (!frozen) return fail(Errc::locked);
+    PV_ASSIGN(auto tx, store_->begin());
+    PV_TRY(tx.narrow("freeze", ""));
+    Json body;
+    body.set("what", "freeze");
+    PV_TRY(tx.journal(journal::Kind::narrowed_locked, std::move(body)));
+    return tx.commit();
+  }
+  PV_ASSIGN(auto row, store_->get(store::Table::settings, kFrozenRow));
+  PV_ASSIGN(auto tx, begin());
+  store::Row next = row ? *row : setting(kFrozenRow, frozen);
+  next.body.set("value", frozen);
+  PV_TRY(tx.put(store::Table::settings, next));
+  PV_TRY(tx.journal(frozen ? journal::Kind::frozen : journal::Kind::unfrozen, {}));
+  keys_->set_frozen(frozen);
+  PV_TRY(commit(tx));
+  return store_->set_meta("frozen", frozen ? "1" : "0");
+}
+
+Result<store::Transaction> Session::begin() {
+  if (!keys_) return fail(Errc::locked);
+  const journal::Head head = store_->head();
+  if (keys_->journal().sequence != head.seq) PV_TRY(mirror());
+  return store_->begin();
+}
+
+Status Session::commit(store::Transaction& transaction) {
+  PV_TRY(transaction.commit());
+  return mirror();
+}
+
+Status Session::verify_mirror() {
+  if (!keys_) return fail(Errc::locked);
+  return store_->verify_against({keys_->journal().sequence, keys_->journal().hash});
+}
+
+Status Session::note(journal::Kind kind, Json body) {
+  PV_ASSIGN(auto tx, store_->begin());
+  PV_TRY(tx.journal(kind, std::move(body)));
+  return tx.commit();
+}
+
+Status Session::mirror() {
+  const journal::Head head = store_->head();
+  if (keys_->journal().sequence == head.seq && keys_->journal().hash == head.hash) return {};
+  return write_vault_file();
+}
+
+Status Session::write_vault_file() {
+  const JournalMirror before = keys_->journal();
+  keys_->set_journal({store_->head().seq, store_->head().hash});
+  const auto written = [&]() -> Status {
+    PV_ASSIGN(const Bytes sealed, seal_vault(vault_key_, keys_->to_document()));
+    const std::string digest = crypto::sha256(sealed).hex();
+    PV_TRY(store_->set_meta("vault_sha256_next", digest));
+    PV_TRY(write_sealed_vault(*fs_, home_, vault_key_, sealed));
+    return store_->set_meta("vault_sha256", digest);
+  }();
+  if (!written) keys_->set_journal(before);
+  return written;
+}
+
+Status Session::apply_narrowings() {
+  PV_ASSIGN(const auto narrowings, store_->narrowings());
+  if (narrowings.empty()) return {};
+  PV_ASSIGN(auto tx, begin());
+  for (const auto& narrowing : narrowings) PV_TRY(fold(tx, narrowing));
+  PV_TRY(tx.clear_narrowings());
+  Json body;
+  body.set("count", static_cast<std::int64_t>(narrowings.size()));
+  PV_TRY(tx.journal(journal::Kind::narrowings_applied, std::move(body)));
+  return commit(tx);
+}
+
+Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) {
+  if (narrowing.what == "freeze") {
+    PV_ASSIGN(auto row, store_->get(store::Table::settings, kFrozenRow));
+    store::Row next = row ? *row : setting(kFrozenRow, true);
+    next.body.set("value", true);
+    keys_->set_frozen(true);
+    return tx.put(store::Table::settings, next);
+  }
+  if (narrowing.what == "revoke") {
+    PV_ASSIGN(auto row, store_->get(store::Table::agents, narrowing.id));
+    if (!row) return {};
+    row->body.set("status", "revoked");
+    return tx.put(store::Table::agents, *row);
+  }
+  PV_ASSIGN(auto row, store_->get(store::Table::purchases, narrowing.id));
+  if (!row) return {};
+  return give_up(*store_, tx, *row, narrowing.what == "deny" ? "denied" : "canceled");
+}
+
+}  // namespace popvault::daemon

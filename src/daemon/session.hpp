@@ -1,0 +1,83 @@
+// The vault of one home, as the daemon holds it: not made yet, locked, or unlocked with its keys.
+//
+// The only place that writes vault.enc, and the only one that commits changes of authority: commit() makes the
+// rows durable and mirrors the journal's head into vault.enc. Keys live in secret memory and are wiped by
+// lock(). One thread (the loop's); derive keys elsewhere.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "os/clock.hpp"
+#include "os/fs.hpp"
+#include "store/store.hpp"
+#include "vault/keyring.hpp"
+
+namespace popvault::daemon {
+
+enum class State : std::uint8_t { uninitialised = 1, locked = 2, unlocked = 4 };
+std::string_view to_string(State state) noexcept;
+
+class Session {
+ public:
+  // Makes the home (0700) if it is absent, wipes what killed writers left, opens state.db if there is one.
+  static Result<std::unique_ptr<Session>> open(const std::string& home, Fs& fs, const Clock& clock);
+
+  State state() const noexcept;
+  const std::string& home() const noexcept { return home_; }
+  const Clock& clock() const noexcept { return *clock_; }
+  Fs& fs() const noexcept { return *fs_; }
+
+  // The mode as the files tell; checked for a downgrade. Fails with vault_missing, vault_mode_mismatch,
+  // downgrade_refused.
+  Result<VaultMode> mode();
+  // A new vault under `key`. On failure there is none, and a later try starts afresh.
+  Status init(VaultMode mode, const SecretBytes& key);
+  // Everything is checked before anything is believed; on failure the vault stays locked.
+  Status unlock(SecretBytes key);
+  void lock();
+  Seconds expires_at() const noexcept { return expires_at_; }
+
+  // Frozen as far as can be known now; while locked the row cannot be verified, and anything that is not
+  // plainly "not frozen" counts as frozen.
+  bool frozen();
+  Status set_frozen(bool frozen);
+
+  // Only between init and the end. keys(): only while unlocked.
+  store::Store& store() noexcept { return *store_; }
+  const Keyring& keys() const noexcept { return *keys_; }
+  const SecretBytes& view_key() const noexcept { return view_key_; }
+  bool has_store() const noexcept { return store_.has_value(); }
+  std::string vault_id();
+
+  // Before a change of authority: the mirror must not be behind already.
+  Result<store::Transaction> begin();
+  // Commits and mirrors. When only the mirror fails the change stands; the next begin() mirrors again first.
+  Status commit(store::Transaction& transaction);
+  // The store against the mirror in memory: what unlock checked, now.
+  Status verify_mirror();
+  // One journal row of its own, without a change.
+  Status note(journal::Kind kind, Json body);
+
+ private:
+  Session(std::string home, Fs& fs, const Clock& clock) : home_(std::move(home)), fs_(&fs), clock_(&clock) {}
+  Status open_store();
+  Status check_vault_file(ByteView file);
+  Status apply_narrowings();
+  Status mirror();
+  Status write_vault_file();
+  Status fold(store::Transaction& tx, const store::Narrowing& narrowing);
+
+  std::string home_;
+  Fs* fs_;
+  const Clock* clock_;
+  std::optional<store::Store> store_;
+  std::optional<Keyring> keys_;
+  SecretBytes vault_key_;
+  SecretBytes view_key_;
+  Seconds expires_at_ = 0;
+};
+
+}  // namespace popvault::daemon
