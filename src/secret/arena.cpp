@@ -127,7 +127,10 @@ void force_locked_pages() noexcept { g_force_locked = true; }
 void* secret_allocate(std::size_t size) { return arena().allocate(size); }
 void secret_free(void* block, std::size_t size) noexcept { arena().release(block, size); }
 
-void wipe(void* data, std::size_t size) noexcept { explicit_bzero(data, size); }
+void wipe(void* data, std::size_t size) noexcept {
+  // An empty span may have no address.
+  if (size != 0) explicit_bzero(data, size);
+}
 
 int open_secret_memory(std::size_t size) noexcept {
   if (g_force_locked) return -1;
