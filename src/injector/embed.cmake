@@ -2,8 +2,11 @@
 set(text "")
 foreach(file IN LISTS IN)
   file(READ ${file} part)
-  string(APPEND text "${part}")
+  string(APPEND text "\n${part}")
 endforeach()
+# The browser parses this for each document: comments and indentation stay behind. (A comment is a line of its own.)
+string(REGEX REPLACE "\n[ ]*//[^\n]*" "" text "${text}")
+string(REGEX REPLACE "\n[ ]+" "\n" text "${text}")
 # A string literal holds at most 64 KiB by the standard's minimum, and MSVC's is far lower; pieces are joined by the
 # compiler.
 string(LENGTH "${text}" size)

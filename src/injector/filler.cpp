@@ -9,7 +9,7 @@ namespace {
 // What finder.js says of one field after fill().
 enum State { kKept = 0, kNotKept = 1, kGone = 2, kNoFocus = 3, kNoOption = 4, kSelect = 5 };
 
-constexpr int kSettleMs = 12;
+constexpr int kSettleMs = 5;
 constexpr std::size_t kFillFrame = 8 * 1024;  // a few hundred bytes of values, the rest is names
 
 Json argument(Json value) {
@@ -122,6 +122,8 @@ Step<void> Filler::settle() {
     if (frame == nullptr) return stop(Outcome::navigated);
     if (seen.insert(id).second) asked.emplace_back(id, page_.call(*frame, "settle", {argument(kSettleMs)}, true));
   }
+  // Sent along, to save a round trip: an event or a dead world tells of later changes.
+  PV_TRY(page_.confirm_documents());
   bool all_kept = true;
   for (const auto& [id, call] : asked) {
     PV_ASSIGN(const std::optional<Json> answer, page_.value(call));
@@ -137,7 +139,6 @@ Step<void> Filler::settle() {
       all_kept = all_kept && kept;
     }
   }
-  PV_TRY(page_.confirm_documents());
   PV_TRY(unchanged());
   if (!all_kept) return stop(Outcome::field_rejected);
   return {};

@@ -18,9 +18,12 @@ const TIER = {token: 4, named: 3, placeholder: 2, near: 1};
 // ---- Words -------------------------------------------------------------------------------------------
 
 // "creditCard_numberÉ" -> "credit card numbere": one form for names, ids and labels of several languages.
-const words = text => (text || '').slice(0, 300).replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .replace(/[^\p{L}\p{N}]+/gu, ' ').toLowerCase().normalize('NFD').replace(/[\u0300-\u036f]/g, '')
-    .normalize('NFC').trim();
+const words = text => {
+  const plain = (text || '').slice(0, 300).replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+      .replace(/[\s!-/:-@[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff01-\uff0f\uff1a-\uff20]+/g, ' ').toLowerCase().trim();
+  if (!/[^ -~]/.test(plain)) return plain;
+  return plain.normalize('NFD').replace(/[\u0300-\u036f]/g, '').normalize('NFC');
+};
 
 const IS_CVC = new RegExp([
   'cvc', 'cvv', '\\bcvn', 'ccv\\b', '\\bcsc\\b', '\\bcid\\b', '\\bcvd\\b', 'security ?code', '\\bcard ?code',
@@ -474,7 +477,7 @@ const insert = (el, text) => {
   if (el.type === 'month') {
     assign(el, () => { el.value = text; });
   } else {
-    el.select();
+    if (el.value !== '') el.select();
     document.execCommand(text ? 'insertText' : 'delete', false, text);
   }
   return STATE.kept;
@@ -486,13 +489,13 @@ const wantedOption = ({el, field, expect}) => [...el.options].findIndex(option =
 const isEmpty = ({el, before}) => !el.isConnected ||
     (el.tagName === 'SELECT' ? el.selectedIndex === before : el.value.replace(/[\s/\-_.•]/g, '') === '');
 
+const usable = el => fieldWhy(el) === WHY.ok && !el.disabled && !el.readOnly;
+
 const fillOne = (one, text) => {
   const {el} = one;
-  if (fieldWhy(el) !== WHY.ok || el.disabled || el.readOnly) return STATE.gone;
+  if (!el.isConnected || el.disabled || el.readOnly) return STATE.gone;
   one.touched = true;
   if (el.tagName === 'SELECT') return kept(one) ? STATE.kept : STATE.select;
-  // Dots instead of digits for whoever looks at the screen.
-  if (one.field !== FIELD.holder) el.style.setProperty('-webkit-text-security', 'disc', 'important');
   const state = insert(el, text);
   if (state !== STATE.kept) return state;
   return kept(one) ? STATE.kept : STATE.notKept;
@@ -525,29 +528,26 @@ return {
       return {why: WHY.hidden, sandboxed};
     return {why: onTop(el, at.x, at.y) ? WHY.ok : WHY.covered, sandboxed, x: at.x, y: at.y};
   },
-  // list: [index, text, expect] per field. Selects are looked at first: when one lacks the option, nothing is
-  // typed at all. Stops at the first field that is not as it was checked.
+  // list: [index, text, expect] per field. All fields are looked at first, so that the page is laid out once: when one
+  // is not as it was checked, or a select lacks the option, nothing is typed at all.
   fill: list => {
-    const out = list.map(() => STATE.gone);
-    for (const [index, , expect] of list) {
-      const one = candidates[index];
-      Object.assign(one, {expect, before: one.el.tagName === 'SELECT' ? one.el.selectedIndex : 0});
-    }
-    list.forEach(([index], at) => {
-      const one = candidates[index];
-      if (one.el.tagName === 'SELECT' && wantedOption(one) < 0) out[at] = STATE.noOption;
+    const ones = list.map(([index]) => candidates[index]);
+    const out = ones.map((one, at) => {
+      Object.assign(one, {expect: list[at][2], before: one.el.selectedIndex});
+      if (!usable(one.el)) return STATE.gone;
+      return one.el.tagName === 'SELECT' && wantedOption(one) < 0 ? STATE.noOption : STATE.kept;
     });
-    if (out.includes(STATE.noOption)) return out;
-    for (let at = 0; at < list.length; ++at) {
-      out[at] = fillOne(candidates[list[at][0]], list[at][1]);
-      if (out[at] === STATE.gone) break;
+    if (out.some(state => state !== STATE.kept)) return out;
+    for (const {el, field} of ones) {
+      // Dots instead of digits for whoever looks at the screen.
+      if (field !== FIELD.holder && el.tagName !== 'SELECT') el.style.setProperty('-webkit-text-security', 'disc', 'important');
     }
-    return out;
+    return ones.map((one, at) => fillOne(one, list[at][1]));
   },
   // For typing by keys: the focus and an empty field first, and after each key whether the focus is still there.
   prepare: index => {
     const {el} = candidates[index];
-    if (fieldWhy(el) !== WHY.ok || !focus(el)) return false;
+    if (!usable(el) || !focus(el)) return false;
     if (el.tagName !== 'SELECT') {
       insert(el, '');
       el.select();

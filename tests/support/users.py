@@ -9,13 +9,20 @@ import pwd
 import random
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
+
+
+# An interpreter that every user can run.
+PYTHON = next(path for path in ("/usr/bin/python3", sys.executable) if os.path.exists(path))
 
 
 class User:
     def __init__(self):
         if os.geteuid() != 0:
             raise PermissionError("this test makes a second user and needs root")
+        self._folders = []
         self.name = "pvt" + "".join(random.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(8))
         for attempt in range(20):  # another test may hold the lock of /etc/passwd
             done = subprocess.run(["useradd", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/sh",
@@ -40,14 +47,13 @@ class User:
                 os.chown(os.path.join(folder, name), self.uid, self.gid, follow_symlinks=False)
 
     def folder(self, parent="/tmp"):
-        import tempfile
         path = tempfile.mkdtemp(prefix="pv-", dir=parent)
         self.own(path)
-        self._folders = getattr(self, "_folders", []) + [path]
+        self._folders.append(path)
         return path
 
     def remove(self):
-        for path in getattr(self, "_folders", []):
+        for path in self._folders:
             shutil.rmtree(path, ignore_errors=True)
         for attempt in range(20):
             done = subprocess.run(["userdel", "--force", self.name], stdout=subprocess.DEVNULL,
