@@ -29,8 +29,27 @@ Result<Database> Database::open(const std::string& path) {
   sqlite3_extended_result_codes(db, 1);
   // EXCLUSIVE: no other process writes beside us, and the WAL index stays in our memory.
   PV_TRY(out.script("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                    "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+                    "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON;"
                     "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=4194304;"));
+  return out;
+}
+
+Result<std::string> Database::schema() {
+  std::string out;
+  PV_TRY(run("SELECT coalesce(sql,'') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name", {},
+             [&](const Columns& c) {
+               out.append(c.text(0)).push_back('\n');
+               return true;
+             }));
+  return out;
+}
+
+Result<Database> Database::in_memory(const char* sql) {
+  sqlite3* db = nullptr;
+  const int opened = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  Database out(db);
+  if (opened != SQLITE_OK) return out.error("opening a database in memory");
+  PV_TRY(out.script(sql));
   return out;
 }
 
@@ -52,7 +71,7 @@ Database::~Database() {
 
 tl::unexpected<Error> Database::error(std::string_view what) const {
   const int code = db_ == nullptr ? SQLITE_NOMEM : sqlite3_errcode(db_) & 0xff;
-  const std::string detail = std::string(what) + ": " + sqlite3_errstr(code);
+  const std::string detail = std::string(what) + ": " + (db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
   switch (code) {
     case SQLITE_FULL: return fail(Errc::disk_full, detail);
     case SQLITE_CORRUPT:

@@ -50,12 +50,16 @@ class Database {
  public:
   // Opens or creates the file (0600) and takes its exclusive lock.
   static Result<Database> open(const std::string& path);
+  // A private one, made by a script.
+  static Result<Database> in_memory(const char* sql);
   ~Database();
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
   Database(const Database&) = delete;
 
   Status script(const char* sql);
+  // The text of every table, index, trigger and view.
+  Result<std::string> schema();
   // Runs one statement; `row` is called for each result row and says whether to go on.
   Status run(std::string_view sql, std::initializer_list<Value> values,
              const std::function<bool(const Columns&)>& row = {});

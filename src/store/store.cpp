@@ -33,7 +33,7 @@ Status Store::migrate() {
   std::int64_t version = 0;
   PV_TRY(db_.run("PRAGMA user_version", {}, [&](const Columns& c) { return version = c.integer(0), false; }));
   if (version > kSchemaVersion) return fail(Errc::newer_version, "state.db has schema " + std::to_string(version));
-  if (version == kSchemaVersion) return {};
+  if (version == kSchemaVersion) return check_schema();
   std::int64_t tables = 0;
   PV_TRY(db_.run("SELECT count(*) FROM sqlite_master", {}, [&](const Columns& c) { return tables = c.integer(0), false; }));
   if (tables != 0) return fail(Errc::state_corrupt, "state.db is not popvault's");
@@ -42,6 +42,15 @@ Status Store::migrate() {
   if (made) made = db_.script("PRAGMA user_version=1; COMMIT");
   if (!made) (void)db_.script("ROLLBACK");
   return made;
+}
+
+// A trigger or view that somebody added would run inside our own statements.
+Status Store::check_schema() {
+  PV_ASSIGN(Database wanted, Database::in_memory(popvault_embedded_schema));
+  PV_ASSIGN(const std::string expected, wanted.schema());
+  PV_ASSIGN(const std::string found, db_.schema());
+  if (found != expected) return fail(Errc::state_corrupt, "the tables of state.db were changed");
+  return {};
 }
 
 Status Store::load_head() {

@@ -108,6 +108,7 @@ class Store {
   friend class Transaction;
   Store(Database db, const Clock& clock) : db_(std::move(db)), clock_(&clock) {}
   Status migrate();
+  Status check_schema();
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
   Result<Row> checked(Table table, const Columns& columns) const;
