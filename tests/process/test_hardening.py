@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import programs
 from support.home import Home, wait_until
-from support.users import User
+from support.users import PYTHON, User
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(HERE, "..", "support", "attack.py"), encoding="utf-8") as source:
@@ -174,14 +174,14 @@ class Matrix(unittest.TestCase):
         cls.copy.remove()
 
     def attack(self, pid, user):
-        done = subprocess.run([sys.executable, "-c", ATTACK, str(pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run([PYTHON, "-c", ATTACK, str(pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               cwd="/", timeout=60, **user.popen())
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
     def test_control_a_plain_process(self):
         """The same attacks on a process without defence all work."""
-        victim = subprocess.Popen([sys.executable, "-c", PLAIN], stdout=subprocess.PIPE, cwd="/", **self.user.popen())
+        victim = subprocess.Popen([PYTHON, "-c", PLAIN], stdout=subprocess.PIPE, cwd="/", **self.user.popen())
         try:
             victim.stdout.readline()
             got = self.attack(victim.pid, self.user)

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from support.home import Home
 from support.programs import PublicCopy
 from support.rpc import Client, Closed, bundle
-from support.users import User
+from support.users import PYTHON, User
 
 OWNER_METHODS = (
     "owner.hello vault.init vault.unlock vault.lock vault.freeze vault.unfreeze daemon.stop proof.challenge record.add "
@@ -377,7 +377,7 @@ except (BrokenPipeError, ConnectionResetError):
 
 class OtherUsers(unittest.TestCase):
     def speak(self, path, user):
-        done = subprocess.run([sys.executable, "-c", SPEAK, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run([PYTHON, "-c", SPEAK, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               cwd="/", timeout=60, **user.popen())
         return done.stdout.decode()
 
