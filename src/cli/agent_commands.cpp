@@ -30,7 +30,6 @@ Json agent_params(const std::string& name, const std::string& key) {
 
 Output added_output(const Json& agent, const std::string& key, const std::optional<std::string>& file) {
   Json out = Json::Object{{"agent", agent["agent"]}, {"name", agent["name"]}};
-  if (agent.find("expires_at") != nullptr) out.set("expires_at", agent["expires_at"]);
   std::string text = "agent " + escape_for_terminal(agent["agent"].text_or("?")) + " added";
   if (file) {
     out.set("key_file", *file);

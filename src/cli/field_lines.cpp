@@ -17,7 +17,10 @@ constexpr FieldSpec kIdentity[] = {
     {"name", "Name: ", false, true},
     {"email", "E-mail (may be empty): ", false, false},
     {"phone", "Phone (may be empty): ", false, false},
-    {"address", "Address (may be empty): ", false, false},
+    {"address", "Street and number (may be empty): ", false, false},
+    {"city", "City (may be empty): ", false, false},
+    {"postal_code", "Postal code (may be empty): ", false, false},
+    {"country", "Country (may be empty): ", false, false},
 };
 constexpr FieldSpec kLogin[] = {
     {"origin", "Origin (https://...): ", false, true},
@@ -27,6 +30,7 @@ constexpr FieldSpec kLogin[] = {
 };
 constexpr FieldSpec kApiKey[] = {
     {"key", "Key (not shown): ", true, true},
+    {"service", "Service it is for (may be empty): ", false, false},
 };
 
 // A mistyped field name, and not somebody's card number or password.

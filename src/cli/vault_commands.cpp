@@ -1,12 +1,19 @@
 // init, unlock, lock, freeze, unfreeze, stop.
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "cli/command.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/passphrase.hpp"
 #include "crypto/compiled_salt.hpp"
+#include "os/socket.hpp"
 #include "vault/vault_key.hpp"
 
 namespace popvault::cli {
 namespace {
+
+constexpr int kStopPatience = 10'000;  // milliseconds
 
 constexpr std::string_view kAfterInit =
     "Keep a copy of the home (vault.enc, state.db, blobs) and of /etc/machine-id: with another machine-id "
@@ -47,6 +54,14 @@ Output unlocked_output(const Json& status, std::string_view note) {
   const Json out = Json::Object{{"state", "unlocked"}, {"expires_at", status["expires_at"]}};
   const std::string* until = status["expires_at"].string();
   return {out, std::string(note) + (until != nullptr ? " until " + *until : "") + "\n"};
+}
+
+// The process that listens, to wait for its end; none where that cannot be told.
+Descriptor daemon_process(const Paths& paths) {
+  const auto socket = connect_unix(paths.owner_socket());
+  if (!socket) return {};
+  const auto peer = peer_identity(socket->get());
+  return peer ? Descriptor(static_cast<int>(syscall(SYS_pidfd_open, peer->pid, 0U))) : Descriptor();
 }
 
 Result<Output> simple_call(const Context& context, std::string_view method, std::string_view member) {
@@ -111,8 +126,13 @@ Result<Output> stop_daemon(const Context& context) {
   if (!session && session.error().code == Errc::daemon_unreachable)
     return Output{Json::Object{{"stopping", false}, {"state", "stopped"}}, "popvaultd is not running\n"};
   if (!session) return tl::unexpected(std::move(session.error()));
+  const Descriptor process = daemon_process(context.paths);
   PV_ASSIGN(const Json result, session->call("daemon.stop"));
-  return Output{result, "popvaultd stops\n"};
+  // The next command must find the home free.
+  pollfd ended{process.get(), POLLIN, 0};
+  if (process && poll(&ended, 1, kStopPatience) == 0)
+    return fail(Errc::timeout, "popvaultd has not ended yet");
+  return Output{result, "popvaultd has stopped\n"};
 }
 
 }  // namespace popvault::cli
