@@ -105,10 +105,9 @@ Step<void> Cdp::pump() { return poll(Clock::time_point::max()); }
 Step<void> Cdp::deliver() {
   while (const auto message = reader_.next())
     if (!take_message(*message)) return stop(Outcome::failed);
-  if (const auto ping = reader_.take_ping()) {
-    queue(Opcode::pong, *ping);
-    PV_TRY(flush());
-  }
+  if (const auto ping = reader_.take_ping()) queue(Opcode::pong, *ping);
+  // Also what the listener had to say.
+  PV_TRY(flush());
   if (reader_.failed()) return stop(Outcome::failed);
   if (reader_.closed()) return stop(Outcome::browser_unreachable);
   return {};

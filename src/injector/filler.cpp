@@ -39,6 +39,11 @@ tl::unexpected<Failure> Filler::reject(Work& work, Why why) {
   return stop(Outcome::field_rejected);
 }
 
+bool Filler::says(const Json& row, int index, bool flag) {
+  const Json::Array* const cells = row.array();
+  return cells != nullptr && cells->size() == 2 && (*cells)[0].int_or(-1) == index && (*cells)[1].bool_or(!flag) == flag;
+}
+
 Step<void> Filler::unchanged() {
   if (page_.changed()) return stop(Outcome::navigated);
   return {};
@@ -131,10 +136,7 @@ Step<void> Filler::settle() {
     for (Work& work : works_) {
       if (frames_[work.pick.frame] != id) continue;
       const Json::Array* const rows = answer->array();
-      const bool kept = rows != nullptr && std::any_of(rows->begin(), rows->end(), [&](const Json& row) {
-        const Json::Array* const cells = row.array();
-        return cells != nullptr && cells->size() == 2 && (*cells)[0].int_or(-1) == work.pick.index && (*cells)[1].bool_or(false);
-      });
+      const bool kept = rows != nullptr && std::any_of(rows->begin(), rows->end(), [&](const Json& row) { return says(row, work.pick.index, true); });
       if (!kept) work.why = Why::not_kept;
       all_kept = all_kept && kept;
     }

@@ -30,6 +30,7 @@ class Filler {
   struct Work {
     Candidate pick;
     Why why = Why::ok;
+    bool left = false;  // after clear(): it still holds something
   };
 
   Step<void> fill_frame(const CardValues& card, const std::vector<std::size_t>& works);
@@ -38,6 +39,9 @@ class Filler {
   Step<void> step_select(const Frame& frame, Work& work);
   Step<bool> type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape);
   Step<bool> press(const Frame& frame, const Work& work, ByteView character);
+  bool clear_by_finder();
+  // A row [index, flag] of the finder.
+  static bool says(const Json& row, int index, bool flag);
   Step<void> erase(const Frame& frame, const Work& work);
   Step<bool> frame_has_focus(const Frame& frame);
   // A flag that the finder gives; false also when it could not be asked.

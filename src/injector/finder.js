@@ -170,7 +170,7 @@ const selectPart = el => {
   if (months.size === 12 && options.length <= 14) return FIELD.expMonth;
   const years = options.map(optionYear).filter(Boolean);
   const next = new Date().getFullYear() + 1;
-  if (years.length >= 3 && years.length >= options.length - 2 && years.includes(next) && Math.min(...years) >= next - 4)
+  if (years.length >= 3 && years.length >= options.length - 2 && years.includes(next) && Math.min(...years) >= next - 15)
     return FIELD.expYear;
   return null;
 };
@@ -253,6 +253,8 @@ const byWords = (el, list) => {
       if (says(text, IS_EXPIRY)) return {field: expiryPart(el, list), tier};
       if (says(text, IS_HOLDER)) return {field: FIELD.holder, tier};
       if (says(text, IS_NUMBER)) return {field: FIELD.number, tier};
+      // A processor's frame around one field needs no longer name than this.
+      if (self !== top && /^number$/.test(text)) return {field: FIELD.number, tier: TIER.near};
       if (/^(cc|card|credit ?card)? ?(month|mm|monat|mois|mes|mese)$/.test(text)) return {field: FIELD.expMonth, tier: TIER.near};
       if (/^(cc|card|credit ?card)? ?(year|yy|yyyy|jahr|annee|ano|anno)$/.test(text)) return {field: FIELD.expYear, tier: TIER.near};
       if (tier === TIER.placeholder && /^([\dx•*·_]{4}[ -]?){3}[\dx•*·_]{3,4}$/i.test(raw.trim()))
@@ -264,6 +266,9 @@ const byWords = (el, list) => {
 
 const isControl = el => el.tagName === 'SELECT' ? !el.multiple
     : el.tagName === 'INPUT' && /^(text|tel|number|password|search|url|email|month)$/.test(el.type);
+
+// Also without a disabled fieldset around it.
+const editable = el => !el.matches(':disabled') && !el.readOnly;
 
 const classify = el => {
   const list = signals(el);
@@ -280,7 +285,7 @@ const classify = el => {
   // A search box or a month picker only where the standard's token or the date itself says so.
   if (/^(search|url|email)$/.test(el.type) && found.tier !== TIER.token) return null;
   if (el.type === 'month' && found.field !== FIELD.exp) return null;
-  return {...found, shape: shapeOf(el, found.field, list), wrong: el.disabled || el.readOnly === true};
+  return {...found, shape: shapeOf(el, found.field, list), wrong: !editable(el)};
 };
 
 // ---- Visibility ------------------------------------------------------------------------------------------
@@ -333,15 +338,27 @@ const onTop = (el, x, y) => {
   return true;
 };
 
+// True when the point is outside of a box around the element that shows nothing beyond its edges.
+const cutOff = (el, x, y) => {
+  for (let node = parentOf(el); node && node !== document.documentElement && node !== document.body; node = parentOf(node)) {
+    if (getComputedStyle(node).overflow === 'visible') continue;
+    const box = node.getBoundingClientRect();
+    if (x < box.left || x > box.right || y < box.top || y > box.bottom) return true;
+  }
+  return false;
+};
+
 const visibleWhy = (el, minWidth, minHeight) => {
   if (!rendered(el)) return WHY.hidden;
   const box = el.getBoundingClientRect();
   if (box.width < minWidth || box.height < minHeight) return WHY.tooSmall;
   if (!reach(el)) return WHY.hidden;
   const {x, y} = centre(el);
-  return onTop(el, x, y) ? WHY.ok : WHY.covered;
+  if (onTop(el, x, y)) return WHY.ok;
+  return cutOff(el, x, y) ? WHY.hidden : WHY.covered;
 };
-const fieldWhy = el => visibleWhy(el, 10, 8);
+// A field in a frame that is no more than a dot is one as well.
+const fieldWhy = el => innerWidth < 20 || innerHeight < 10 ? WHY.tooSmall : visibleWhy(el, 10, 8);
 
 // ---- Scanning --------------------------------------------------------------------------------------------
 
@@ -489,11 +506,11 @@ const wantedOption = ({el, field, expect}) => [...el.options].findIndex(option =
 const isEmpty = ({el, before}) => !el.isConnected ||
     (el.tagName === 'SELECT' ? el.selectedIndex === before : el.value.replace(/[\s/\-_.•]/g, '') === '');
 
-const usable = el => fieldWhy(el) === WHY.ok && !el.disabled && !el.readOnly;
+const usable = el => fieldWhy(el) === WHY.ok && editable(el);
 
 const fillOne = (one, text) => {
   const {el} = one;
-  if (!el.isConnected || el.disabled || el.readOnly) return STATE.gone;
+  if (!el.isConnected || !editable(el)) return STATE.gone;
   one.touched = true;
   if (el.tagName === 'SELECT') return kept(one) ? STATE.kept : STATE.select;
   const state = insert(el, text);
@@ -583,7 +600,9 @@ return {
       requestAnimationFrame(() => setTimeout(done, 0));
       setTimeout(done, wait);
     });
-    return candidates.flatMap((one, index) => one.touched ? [[index, kept(one)]] : []);
+    const out = candidates.flatMap((one, index) => one.touched ? [[index, kept(one)]] : []);
+    for (const one of candidates) one.expect = '';
+    return out;
   },
   // Empties what was typed. True when all of it reads back empty a moment later.
   clear: async () => {

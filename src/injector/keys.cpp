@@ -136,22 +136,40 @@ Step<void> Filler::step_select(const Frame& frame, Work& work) {
   return reject(work, Why::not_kept);
 }
 
+// Empties the fields by the finder. A page that keeps its own model may undo that: those get Backspace keys.
 bool Filler::clear() {
-  std::vector<Cdp::Id> asked;
-  std::set<std::string> seen;
+  bool all = clear_by_finder();
+  if (all || page_.changed()) return all;
+  for (const Work& work : works_) {
+    const Frame* const frame = frame_of(work);
+    if (frame == nullptr || frame->world.empty() || !work.left) continue;
+    const Frame here = *frame;
+    const auto prepared = flag(here, "prepare", work.pick.index);
+    if (!prepared || !*prepared || !frame_has_focus(here)) continue;
+    if (!erase(here, work)) return false;
+  }
+  return clear_by_finder();
+}
+
+bool Filler::clear_by_finder() {
+  std::vector<std::pair<std::string, Cdp::Id>> asked;
   bool all = true;
   for (const Work& work : works_) {
-    if (!seen.insert(frames_[work.pick.frame]).second) continue;
-    const Frame* const frame = frame_of(work);
+    const std::string& id = frames_[work.pick.frame];
+    if (std::any_of(asked.begin(), asked.end(), [&](const auto& one) { return one.first == id; })) continue;
+    const Frame* const frame = page_.frame(id);
     if (frame == nullptr || frame->world.empty()) all = false;
-    else asked.push_back(page_.call(*frame, "clear", {}, true));
+    else asked.emplace_back(id, page_.call(*frame, "clear", {}, true));
   }
-  for (const Cdp::Id id : asked) {
-    const auto answer = page_.value(id);
+  for (const auto& [frame, call] : asked) {
+    const auto answer = page_.value(call);
     const Json::Array* const rows = answer && *answer ? (*answer)->array() : nullptr;
-    all = all && rows != nullptr && std::all_of(rows->begin(), rows->end(), [](const Json& row) {
-      return row.array() != nullptr && row.array()->size() == 2 && (*row.array())[1].bool_or(false);
-    });
+    if (rows == nullptr) return false;
+    for (Work& work : works_) {
+      if (frames_[work.pick.frame] != frame) continue;
+      work.left = std::any_of(rows->begin(), rows->end(), [&](const Json& row) { return says(row, work.pick.index, false); });
+      all = all && !work.left;
+    }
   }
   return all;
 }

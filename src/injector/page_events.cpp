@@ -29,6 +29,9 @@ void Page::on_event(const Cdp::Event& event) {
     gone(params["frame"]["id"].text_or(""));
   } else if (event.method == "Page.frameDetached") {
     gone(params["frameId"].text_or(""));
+  } else if (event.method == "Page.javascriptDialogOpening") {
+    // A page that complains in a dialog stands still until somebody answers; nobody else will.
+    cdp_.send("Page.handleJavaScriptDialog", object({{"accept", false}}), event.session);
   } else if (event.method == "Page.frameStartedNavigating") {
     if (params["navigationType"].text_or("") != "sameDocument") gone(params["frameId"].text_or(""));
   }

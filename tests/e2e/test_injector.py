@@ -205,6 +205,21 @@ class InjectorTest(unittest.TestCase):
         _, answer = self.fills("no_cvc", {"number": "4242424242424242"})
         self.assertEqual([f[0] for f in answer.fields], ["number", "exp"])
 
+    def test_same_process_frame(self):
+        page = self.open("same_process_frame")
+        answer = self.fill(page)
+        self.assertEqual(answer.outcome, "filled", answer)
+        self.assertEqual(page.evaluate("frames[0].document.getElementById('number').value"), "4242424242424242")
+
+    def test_dialog_on_blur(self):
+        self.fills("alerts", {"number": "4242424242424242", "cvc": "737"})
+
+    def test_clipped_code_is_not_asked_for(self):
+        self.fills("clipped_code", {"number": "4242424242424242", "trap": ""})
+
+    def test_disabled_fieldset(self):
+        self.fills("disabled_fieldset", {"number": "4242424242424242", "old": ""})
+
     # -- what is refused --
 
     def test_unlisted_processor(self):
@@ -258,6 +273,22 @@ class InjectorTest(unittest.TestCase):
         page, answer = self.refuses("refuses", "field_rejected")
         self.assertEqual((answer.cleared, answer.why("cvc")), (True, "not_kept"), answer)
         self.assertEqual(set(page.evaluate(READ).values()), {""})
+
+    def test_model_that_only_keys_empty(self):
+        page, answer = self.refuses("stubborn", "field_rejected")
+        self.assertEqual((answer.cleared, answer.why("exp")), (True, "not_kept"), answer)
+        self.assertEqual(page.evaluate("values()"), {"number": "", "cvc": "", "shown": ""})
+
+    def test_daemon_hangs_up_while_typing(self):
+        page = self.open("keydown")
+        run = inj.Injector(PROGRAM, self.chromium.port)
+        run.send_job(page.target_id, [self.shop], by_target_id=True, has_holder=False)
+        self.assertEqual(run.receive()[0], inj.READY)
+        run.send_bundle(NO_HOLDER)
+        page.wait_for("values().number.length > 2")
+        run.control.close()
+        run.wait()
+        self.assertEqual(page.evaluate("values()"), {"number": "", "exp": "", "cvc": ""})
 
     def test_select_without_the_year(self):
         page, answer = self.refuses("missing_year", "field_rejected")
@@ -332,12 +363,15 @@ class InjectorTest(unittest.TestCase):
         answer = inj.fill(PROGRAM, self.server.server_port, "0" * 32, [self.shop], NO_HOLDER, by_target_id=True)
         self.assertEqual(answer.outcome, "browser_unreachable", answer)
 
-    def test_logging_browser(self):
+    def test_browser_that_logs_or_forwards(self):
         log = os.path.join(self.chromium.profile, "net.json")
         for extra in ("--log-net-log=" + log, "--proxy-server=127.0.0.1:9", "--v=1"):
             with Chromium([extra]) as chromium:
-                answer = inj.fill(PROGRAM, chromium.port, "0" * 32, [self.shop], NO_HOLDER, by_target_id=True)
-            self.assertEqual(answer.outcome, "page_not_found", answer)
+                browser = Browser(chromium.port)
+                target = browser.targets()[0]["targetId"]
+                answer = inj.fill(PROGRAM, chromium.port, target, [self.shop], NO_HOLDER, by_target_id=True)
+                browser.close()
+            self.assertEqual((answer.outcome, answer.typed), ("browser_refused", False), extra)
 
 
 if __name__ == "__main__":
