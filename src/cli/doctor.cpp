@@ -10,6 +10,7 @@
 #include "cli/display.hpp"
 #include "cli/local_files.hpp"
 #include "cli/owner_session.hpp"
+#include "crypto/aead.hpp"
 #include "crypto/compiled_salt.hpp"
 #include "os/fs.hpp"
 #include "vault/vault_file.hpp"
@@ -68,7 +69,7 @@ bool check_entry(Findings& out, const std::string& path, FileType type) {
 void check_vault_file(Findings& out, const std::string& home) {
   const auto bytes = read_vault(real_fs(), home);
   if (!bytes) return;  // its absence or wrong rights are said already
-  if (bytes->size() < 28)
+  if (bytes->size() < crypto::kAeadOverhead)
     out.add(Level::problem, "vault", "vault.enc is cut to " + std::to_string(bytes->size()) + " bytes",
             "restore a copy of the home; nothing can be read from this file");
   else

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +15,10 @@ int main(int argc, char** argv) {
   setrlimit(RLIMIT_CORE, &no_core);
   umask(077);
   signal(SIGPIPE, SIG_IGN);
+  // A missing standard descriptor must not become a socket that messages are then written to; this one
+  // refuses.
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) return 1;
   popvault::crypto::initialise();
   return popvault::cli::run(argc, argv);
 }

@@ -46,7 +46,7 @@ Result<Output> watch(OwnerSession& session, bool json) {
 }
 
 // The owner sees what is asked before the passphrase: the daemon's own row, not what somebody wrote in a
-// chat.
+// chat. What cannot be shown is not asked for.
 Status show_before_approval(OwnerSession& session, const std::string& id) {
   auto terminal = Terminal::open();
   if (!terminal) return {};
@@ -54,7 +54,8 @@ Status show_before_approval(OwnerSession& session, const std::string& id) {
   const Json::Array& list = *purchases.array();
   const auto found =
       std::find_if(list.begin(), list.end(), [&](const Json& p) { return p["purchase"].text_or("") == id; });
-  if (found != list.end()) terminal->say(purchase_lines(*found));
+  if (found == list.end()) return fail(Errc::not_found, "no purchase with this id waits for you");
+  terminal->say(purchase_lines(*found));
   return {};
 }
 

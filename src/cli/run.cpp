@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -78,7 +79,16 @@ int report(const Error& error, bool json) {
   return row.exit_status;
 }
 
+// Before anything is opened: a number that nobody passed could otherwise be our own socket a moment later.
+Status check_descriptors(const Arguments& args) {
+  for (const std::optional<int>& fd : {args.passphrase_fd, args.fields_fd, args.foreign.file_passphrase_fd})
+    if (fd && fcntl(*fd, F_GETFD) < 0)
+      return fail(Errc::usage, "descriptor " + std::to_string(*fd) + " is not open");
+  return {};
+}
+
 Result<int> perform(const Arguments& args) {
+  PV_TRY(check_descriptors(args));
   PV_ASSIGN(Paths paths, find_paths());
   const Context context{args, std::move(paths)};
   PV_ASSIGN(const Output output, kCommands[static_cast<std::size_t>(args.verb)].command(context));

@@ -89,6 +89,7 @@ Result<Output> init_vault(const Context& context) {
       machine
           ? "Any program of your user on this machine can derive its key: this mode stops accidents only.\n"
           : std::string(kAfterInit);
+  text += "Now: popvault unlock, then popvault add card.\n";
   return Output{out, std::move(text)};
 }
 
