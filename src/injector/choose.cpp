@@ -87,6 +87,14 @@ FieldReport explain(std::span<const Candidate> found, Field field) {
   return out;
 }
 
+// A date that was not found as one field may have been seen as two.
+FieldReport explain_expiry(std::span<const Candidate> found, Field field) {
+  FieldReport out = explain(found, field);
+  for (const Field part : {Field::exp_month, Field::exp_year})
+    if (field == Field::exp && out.why == Why::missing && explain(found, part).why != Why::missing) out = explain(found, part);
+  return out;
+}
+
 tl::unexpected<Failure> missing(std::vector<FieldReport> reports) {
   const bool elsewhere = std::any_of(reports.begin(), reports.end(), [](const FieldReport& r) { return r.why == Why::frame_not_allowed; });
   return stop(elsewhere ? Outcome::origin_not_allowed : Outcome::fields_missing, std::move(reports));
@@ -110,18 +118,27 @@ Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> 
   return {};
 }
 
+// The best field for the holder's name, beside the number if there is one there. `part`: the shape bits of a field for
+// the given or the family name alone, 0 for the whole name.
+Best holder_field(std::span<const Candidate> pool, const Choice& chosen, unsigned part) {
+  const auto fits = [&](const Candidate& c) { return (c.shape.bits & 192U) == part; };
+  const Best beside = best_of(pool, Field::holder, [&](const Candidate& c) { return fits(c) && same_group(c, chosen.picks.front()); });
+  return beside.one != nullptr ? beside : best_of(pool, Field::holder, fits);
+}
+
 // The holder's name: wanted, but a page that lacks it or a record without it stops nothing unless required.
 Step<void> add_holder(std::span<const Candidate> pool, Needs needs, Choice& out) {
-  const auto beside = [&](const Candidate& c) { return same_group(c, out.picks.front()); };
-  Best best = best_of(pool, Field::holder, beside);
-  if (best.one == nullptr) best = best_of(pool, Field::holder, [](const Candidate&) { return true; });
-  if (best.one == nullptr) return {};
-  if (!needs.has_holder) {
-    if (best.one->required) return missing({report(Field::holder, Why::missing, best.one->origin)});
-    return {};
+  std::vector<Best> parts{holder_field(pool, out, 0)};
+  if (parts.front().one == nullptr) parts = {holder_field(pool, out, 64), holder_field(pool, out, 128)};
+  for (const Best& best : parts) {
+    if (best.one == nullptr) continue;
+    if (!needs.has_holder) {
+      if (best.one->required) return missing({report(Field::holder, Why::missing, best.one->origin)});
+      continue;
+    }
+    if (best.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::holder, Why::ambiguous, best.one->origin)});
+    out.picks.push_back(*best.one);
   }
-  if (best.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::holder, Why::ambiguous, best.one->origin)});
-  out.picks.push_back(*best.one);
   return {};
 }
 
@@ -140,7 +157,7 @@ Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
   const Expiry expiry = expiry_of(usable, where);
   std::vector<FieldReport> absent;
   if (number.one == nullptr) absent.push_back(explain(found, Field::number));
-  for (const Field field : expiry.missing) absent.push_back(explain(found, field));
+  for (const Field field : expiry.missing) absent.push_back(explain_expiry(found, field));
   if (!absent.empty()) return missing(std::move(absent));
   if (number.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::number, Why::ambiguous, number.one->origin)});
   if (expiry.ambiguous)

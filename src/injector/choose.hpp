@@ -1,7 +1,7 @@
 // Which of the fields that were found get the card's values. A pure decision, without the browser.
 //
 // A value goes into exactly one field that is visible and in an allowed frame. A form with number and expiry wins
-// over loose fields; a surer match (see tiers in finder.js) wins over a weaker one; two that are equally good are
+// over loose fields; a surer match (see tiers in finder/) wins over a weaker one; two that are equally good are
 // never guessed between.
 #pragma once
 

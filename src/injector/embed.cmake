@@ -1,14 +1,15 @@
-# cmake -DIN="a.js;b.js" -DOUT=header -P embed.cmake: the files, one after the other, as one C++ string.
-set(text "")
+# cmake -DIN="a.js;b.js" -DOUT=header -P embed.cmake: the files, one after the other and inside one function, as a C++
+# string.
+set(text "globalThis.popvault = (() => {\n'use strict';")
 foreach(file IN LISTS IN)
   file(READ ${file} part)
   string(APPEND text "\n${part}")
 endforeach()
+string(APPEND text "return api;\n})()")
 # The browser parses this for each document: comments and indentation stay behind. (A comment is a line of its own.)
 string(REGEX REPLACE "\n[ ]*//[^\n]*" "" text "${text}")
-string(REGEX REPLACE "\n[ ]+" "\n" text "${text}")
-# A string literal holds at most 64 KiB by the standard's minimum, and MSVC's is far lower; pieces are joined by the
-# compiler.
+string(REGEX REPLACE "\n[ \n]+" "\n" text "${text}")
+# A string literal need not hold more than 64 KiB; pieces are joined by the compiler.
 string(LENGTH "${text}" size)
 set(pieces "")
 set(at 0)
@@ -17,6 +18,6 @@ while(at LESS size)
   string(APPEND pieces "R\"~~(${piece})~~\"\n")
   math(EXPR at "${at} + 8000")
 endwhile()
-file(WRITE ${OUT} "// Generated from the finder's JavaScript.\n#pragma once\n\n#include <string_view>\n\n"
+file(WRITE ${OUT} "// Generated from src/injector/finder/.\n#pragma once\n\n#include <string_view>\n\n"
      "namespace popvault::injector {\n\ninline constexpr std::string_view kFinderSource =\n${pieces};\n\n"
      "}  // namespace popvault::injector\n")

@@ -6,7 +6,7 @@
 namespace popvault::injector {
 namespace {
 
-// What finder.js says of one field after fill().
+// What the finder says of one field after fill().
 enum State { kKept = 0, kNotKept = 1, kGone = 2, kNoFocus = 3, kNoOption = 4, kSelect = 5 };
 
 constexpr int kSettleMs = 5;
@@ -83,7 +83,7 @@ Step<std::vector<int>> Filler::call_fill(const CardValues& card, const Frame& fr
   for (std::size_t i = 0; i < works.size(); ++i) {
     const Candidate& pick = works_[works[i]].pick;
     const SecretBytes text = card.text(pick.field, pick.shape);
-    const SecretBytes expected = card.expected(pick.field);
+    const SecretBytes expected = card.expected(pick.field, pick.shape);
     command.plain(i == 0 ? "[" : ",[").plain(std::to_string(pick.index)).plain(",\"").secret(text.reveal(SecretAccess{}));
     command.plain("\",\"").secret(expected.reveal(SecretAccess{})).plain("\"]");
   }

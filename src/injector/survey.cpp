@@ -9,7 +9,7 @@ struct Point {
   double x = 0, y = 0;
 };
 
-// A row of finder.js: index, field, tier, why, shape, group, required, in view, x, y.
+// A row of finder/scan.js: index, field, tier, why, shape, group, required, in view, x, y.
 struct Row {
   Candidate candidate;
   bool in_view = false;
@@ -21,7 +21,7 @@ std::optional<Row> read_row(const Json& json) {
   if (cells == nullptr || cells->size() != 10) return std::nullopt;
   const auto number = [&](std::size_t i) { return (*cells)[i].int_or(-1); };
   if (number(0) < 0 || number(0) > 100'000 || number(1) < 0 || number(1) >= kFieldCount || number(3) < 0 ||
-      number(3) >= kWhyCount || number(4) < 0 || number(4) > 63)
+      number(3) >= kWhyCount || number(4) < 0 || number(4) > 255)
     return std::nullopt;
   Row out;
   out.candidate.index = static_cast<int>(number(0));

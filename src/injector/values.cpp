@@ -38,6 +38,14 @@ ByteView separator_of(Shape shape) {
   return shape.separator() < std::size(kSeparators) ? as_bytes(kSeparators[shape.separator()]) : ByteView{};
 }
 
+// The last word is the family name; a single word is both.
+ByteView name_part(ByteView name, Shape shape) {
+  const std::size_t space = as_text(name).rfind(' ');
+  if (space == std::string_view::npos) return name;
+  if (shape.given_name()) return name.first(space);
+  return shape.family_name() ? name.subspan(space + 1) : name;
+}
+
 SecretBytes in_groups(ByteView digits) {
   Joined out;
   for (std::size_t i = 0; i < digits.size(); i += 4) {
@@ -70,7 +78,7 @@ SecretBytes CardValues::text(Field field, Shape shape) const {
   switch (field) {
     case Field::number: return shape.grouped() ? in_groups(part("number")) : SecretBytes::copy_of(part("number"));
     case Field::cvc: return SecretBytes::copy_of(part("cvv"));
-    case Field::holder: return SecretBytes::copy_of(part("holder"));
+    case Field::holder: return SecretBytes::copy_of(name_part(part("holder"), shape));
     case Field::exp_month: return SecretBytes::copy_of(month);
     case Field::exp_year: return SecretBytes::copy_of(shaped_year);
     case Field::exp: break;
@@ -80,9 +88,9 @@ SecretBytes CardValues::text(Field field, Shape shape) const {
   return Joined().add(first).add(separator_of(shape)).add(second).take();
 }
 
-SecretBytes CardValues::expected(Field field) const {
+SecretBytes CardValues::expected(Field field, Shape shape) const {
   const bool date = field == Field::exp || field == Field::exp_month || field == Field::exp_year;
-  if (!date) return text(field, Shape{});
+  if (!date) return text(field, field == Field::holder ? shape : Shape{});
   return Joined().add(part("exp_month")).add(part("exp_year")).take();
 }
 

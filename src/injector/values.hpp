@@ -9,12 +9,14 @@
 
 namespace popvault::injector {
 
-// How one field wants its value; the bits that finder.js gives. Month and year, number in groups.
+// How one field wants its value; the bits that finder/formats.js gives.
 struct Shape {
   std::uint8_t bits = 0;
   std::uint8_t separator() const noexcept { return bits & 7; }  // 0 none, 1 "/", 2 " / ", 3 "-", 4 " ", 5 "."
   bool long_year() const noexcept { return (bits & 8) != 0; }
   bool year_first() const noexcept { return (bits & 16) != 0; }
+  bool given_name() const noexcept { return (bits & 64) != 0; }
+  bool family_name() const noexcept { return (bits & 128) != 0; }
   bool grouped() const noexcept { return (bits & 32) != 0; }
 };
 
@@ -26,8 +28,8 @@ class CardValues {
 
   // What is typed into a field.
   SecretBytes text(Field field, Shape shape) const;
-  // What finder.js compares with: digits, the name, or MMYYYY.
-  SecretBytes expected(Field field) const;
+  // What the finder compares with: digits, the name, or MMYYYY.
+  SecretBytes expected(Field field, Shape shape) const;
 
  private:
   explicit CardValues(Bundle bundle) : bundle_(std::move(bundle)) {}

@@ -205,6 +205,9 @@ class InjectorTest(unittest.TestCase):
         _, answer = self.fills("no_cvc", {"number": "4242424242424242"})
         self.assertEqual([f[0] for f in answer.fields], ["number", "exp"])
 
+    def test_name_in_two_fields(self):
+        self.fills("two_names", {"number": "4242424242424242", "given": 'Zoë "Z"', "family": "O'Neil"}, card=inj.CARD)
+
     def test_same_process_frame(self):
         page = self.open("same_process_frame")
         answer = self.fill(page)
@@ -368,7 +371,7 @@ class InjectorTest(unittest.TestCase):
         for extra in ("--log-net-log=" + log, "--proxy-server=127.0.0.1:9", "--v=1"):
             with Chromium([extra]) as chromium:
                 browser = Browser(chromium.port)
-                target = browser.targets()[0]["targetId"]
+                target = browser.open("about:blank#x").target_id
                 answer = inj.fill(PROGRAM, chromium.port, target, [self.shop], NO_HOLDER, by_target_id=True)
                 browser.close()
             self.assertEqual((answer.outcome, answer.typed), ("browser_refused", False), extra)

@@ -1,0 +1,63 @@
+// Looking through the document, shadow trees included.
+
+const closedRoots = new Set();
+const candidates = [];   // elements; an index here is how the injector names one
+const indexOf = new Map();
+const groups = new Map();
+
+const number = el => {
+  if (!indexOf.has(el)) indexOf.set(el, candidates.push({el}) - 1);
+  return indexOf.get(el);
+};
+// One number per form. Fields without a form belong together per shadow tree.
+const groupOf = el => {
+  const key = el.form || el.getRootNode();
+  if (!groups.has(key)) groups.set(key, groups.size);
+  return groups.get(key);
+};
+
+const roots = () => {
+  const out = [document, ...[...closedRoots].filter(root => root.host.isConnected)];
+  let suspects = 0;
+  for (const root of out) {
+    for (const el of root.querySelectorAll('*')) {
+      if (el.shadowRoot) out.push(el.shadowRoot);
+      else if (el.tagName.includes('-') && ![...closedRoots].some(closed => closed.host === el)) ++suspects;
+    }
+  }
+  return {out: [...new Set(out)], suspects};
+};
+
+// Two short boxes under one label "Expiry" are month and year, in this order.
+const splitDates = list => {
+  const short = list.filter(c => c.field === FIELD.exp && candidates[c.index].el.maxLength > 0 && candidates[c.index].el.maxLength <= 2);
+  if (short.length !== 2 || short[0].group !== short[1].group) return;
+  short[0].field = FIELD.expMonth;
+  short[1].field = FIELD.expYear;
+  for (const one of short) one.shape = 0;
+};
+
+const scan = () => {
+  const found = [];
+  const {out, suspects} = roots();
+  for (const root of out) {
+    for (const el of root.querySelectorAll('input,select')) {
+      if (!isControl(el)) continue;
+      const what = classify(el);
+      if (!what) continue;
+      const index = number(el);
+      const why = fieldWhy(el) || (what.wrong ? WHY.wrongType : WHY.ok);
+      const shy = !!el.closest('[aria-hidden="true"]') || el.tabIndex < 0;
+      found.push({index, field: what.field, tier: what.tier * 2 - (shy ? 1 : 0), why, shape: what.shape,
+                  group: groupOf(el), required: el.required || el.getAttribute('aria-required') === 'true'});
+      Object.assign(candidates[index], {field: what.field, shape: what.shape});
+    }
+  }
+  splitDates(found);
+  for (const one of found) candidates[one.index].field = one.field;
+  return {origin: self.origin, url: location.protocol, complete: document.readyState === 'complete', suspects,
+          found: found.map(c => {
+            const at = centre(candidates[c.index].el);
+            return [c.index, c.field, c.tier, c.why, c.shape, c.group, c.required ? 1 : 0, inView(at) ? 1 : 0, at.x, at.y];
+          })};
+};

@@ -1,0 +1,62 @@
+// The finder: finds card fields in one document, fills them and reads them back. The files of this folder are put
+// together, in the order of CMakeLists.txt, into one function whose `api` is kept.
+//
+// Runs in an isolated world: the page's scripts share the DOM with it, but not its objects, prototypes or
+// variables. The injector evaluates this file once per document and keeps the object it returns; every later
+// call goes through that object, so a call can reach no other document. What goes back is numbers and flags
+// only, never a value and never text of the page.
+//
+// The numbers are those of Field and Why in rpc/injector_protocol.hpp, and of Shape in src/injector/values.hpp.
+
+const FIELD = {number: 0, exp: 1, expMonth: 2, expYear: 3, cvc: 4, holder: 5};
+const WHY = {ok: 0, missing: 1, hidden: 2, tooSmall: 3, covered: 4, wrongType: 7, notKept: 8, noOption: 9};
+// How sure a match is. A token of the HTML standard beats a name or label, which beats a placeholder, which
+// beats text that only stands nearby.
+const TIER = {token: 4, named: 3, placeholder: 2, near: 1};
+
+// "creditCard_numberÉ" -> "credit card numbere": one form for names, ids and labels of several languages.
+const words = text => {
+  const plain = (text || '').slice(0, 300).replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+      .replace(/[\s!-/:-@[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff01-\uff0f\uff1a-\uff20]+/g, ' ').toLowerCase().trim();
+  if (!/[^ -~]/.test(plain)) return plain;
+  return plain.normalize('NFD').replace(/[\u0300-\u036f]/g, '').normalize('NFC');
+};
+
+const IS_CVC = new RegExp([
+  'cvc', 'cvv', '\\bcvn', 'ccv\\b', '\\bcsc\\b', '\\bcid\\b', '\\bcvd\\b', 'security ?code', '\\bcard ?code',
+  'card ?(security|verification)', 'card ?validation', 'verification (number|value)', 'kartenpruf',
+  'pruf(nummer|ziffer)', 'sicherheits ?(code|nummer)', 'cryptogramme', 'code de (securite|verification)',
+  'codigo de (seguridad|seguranca)', 'codice (di )?sicurezza', '(beveiligings|veiligheids) ?code',
+  'kod (bezpieczenstwa|zabezpieczajacy)', 'セキュリティ ?コード', '安全码'].join('|'));
+const IS_EXPIRY = new RegExp([
+  '\\bexp\\b', '\\bexp ?(date|month|year|mm|yy|m|y)\\b', 'expir', 'valid (thru|through|until|to|till)',
+  '\\bgultig', 'ablauf', 'verfall', 'fin de validite', 'caduc', 'vencim', '\\bvence', 'scaden', 'verval',
+  'geldig tot', 'validade', 'wazn', '有効期限', '有效期', '\\bmm ?(yy|jj|aa|rr)'].join('|'));
+const IS_MONTH = /month|\bmm\b|\b(exp|cc)mm?\b|monat|\bmois\b|\bmes\b|\bmese\b|maand|miesiac|月/;
+const IS_YEAR = /year|\b(exp|cc)?yy(yy)?\b|jahr|\bjj(jj)?\b|annee|\baa(aa)?\b|\bano\b|\banno\b|jaar|\brok\b|\brr(rr)?\b|年/;
+const IS_HOLDER = new RegExp([
+  'card ?holder', 'holder ?name', 'name ?on ?(the |your )?card', '^(cc|card|credit card) ?name$', 'card ?owner',
+  'name as (it )?(appears|on|shown)', 'karten ?inhaber', 'titulaire', 'titular', 'intestatario', 'kaarthouder',
+  'naam op', 'nome (no|impresso no|sulla)', 'posiadacz', 'na karcie', '名義', 'nom (sur|figurant)'].join('|'));
+const IS_NUMBER = new RegExp([
+  '\\b(credit|debit|payment|bank)? ?card ?(number|num|no\\b|nr\\b)', '\\b(credit|debit)card ?(number|num|no\\b)',
+  '\\bcc ?(number|num|no\\b|nr\\b)', '\\bccn\\b', '\\bpan\\b', '^(cc|card|credit ?card|debit ?card)$',
+  'number (on|of) (the |your )?card', 'karten ?(nummer|nr\\b)', '\\bnumero (de |da |do |della |di |la |votre |sua )*(carte|tarjeta|carta|cartao)',
+  'kaart ?nummer', 'numer karty', 'カード ?番号', '卡号'].join('|'));
+
+// Things that look like a card field and are not. The first list holds for labels and for names, the second
+// for what people read only: a name such as order[card_number] says nothing against it.
+const IS_OTHER = new RegExp([
+  '\\bgift', 'geschenk', 'cadeau', 'regalo', 'podarunk', '\\bpromo', 'coupon', 'voucher', 'gutschein', 'discount',
+  'rabatt', 'loyal', 'fidel', 'treue', 'reward', '\\biban\\b', '\\bbic\\b', 'routing', 'sort ?code', 'phone',
+  '\\btel\\b', 'telefon', 'nickname', '\\balias\\b', 'search', '\\bsuche', 'passport', '\\bssn\\b', '\\bzip\\b',
+  'postal', '\\bplz\\b', '\\botp\\b', 'one ?time', '\\bsms\\b', '2fa', 'captcha', 'birth', 'geburt', 'naiss',
+  'nacimiento', '\\bdob\\b', 'issue ?(date|month|year|number)', 'start ?date', 'valid from',
+  'last ?(4|four)', 'e ?mail', 'library', 'account ?(number|num|no\\b|nr\\b)', 'member(ship)? ?(number|card|id|no\\b)',
+  'confirm', 'ギフト', 'ポイント', '会員'].join('|'));
+const IS_OTHER_LABEL = new RegExp([
+  'order (number|no\\b|id)', 'customer ?(number|id|card)', 'invoice', 'tracking', '\\btax\\b', '\\bvat\\b',
+  'licen[cs]e', 'student', 'konto ?nummer', 'kundennummer', '\\bmobile'].join('|'));
+const IS_PAYMENT = /credit|debit|kredit|bank ?card|payment card|bancaire|credito|kreditowej/;
+
+const says = (text, list) => list.test(text) && !(list !== IS_CVC && IS_OTHER.test(text) && !IS_PAYMENT.test(text));
