@@ -23,12 +23,11 @@ Context start(const SecretBytes& key, ByteView nonce, ByteView associated, Direc
   initialise();
   Context ctx(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   int written = 0;
-  const bool ok =
-      ctx != nullptr && key.size() == kAeadKeySize && fits(associated.size()) &&
-      EVP_CipherInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, key.reveal(SecretAccess{}).data(), nonce.data(),
-                        static_cast<int>(direction)) == 1 &&
-      (associated.empty() || EVP_CipherUpdate(ctx.get(), nullptr, &written, associated.data(),
-                                              static_cast<int>(associated.size())) == 1);
+  const bool ok = ctx != nullptr && key.size() == kAeadKeySize && fits(associated.size()) &&
+                  EVP_CipherInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, key.reveal(SecretAccess{}).data(),
+                                    nonce.data(), static_cast<int>(direction)) == 1 &&
+                  (associated.empty() || EVP_CipherUpdate(ctx.get(), nullptr, &written, associated.data(),
+                                                          static_cast<int>(associated.size())) == 1);
   if (!ok) ctx.reset();
   return ctx;
 }

@@ -1,7 +1,7 @@
 // SHA-256 (FIPS 180-4) and HMAC-SHA256 (RFC 2104).
 //
-// A list of pieces is hashed as their concatenation: a caller whose pieces vary in length puts the lengths in.
-// Any thread. Cannot fail but by lack of memory, which aborts.
+// A list of pieces is hashed as their concatenation: a caller whose pieces vary in length puts the lengths
+// in. Any thread. Cannot fail but by lack of memory, which aborts.
 #pragma once
 
 #include <array>

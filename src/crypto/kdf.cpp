@@ -33,8 +33,8 @@ Result<SecretBytes> scrypt(const SecretBytes& password, ByteView salt, ScryptCos
   SecretBytes out = SecretBytes::zeros(size);
   const ByteView secret = password.reveal(SecretAccess{});
   errno = 0;
-  const int status = libscrypt_scrypt(address(secret), secret.size(), address(salt), salt.size(), cost.n, cost.r,
-                                      cost.p, out.reveal(SecretAccess{}).data(), size);
+  const int status = libscrypt_scrypt(address(secret), secret.size(), address(salt), salt.size(), cost.n,
+                                      cost.r, cost.p, out.reveal(SecretAccess{}).data(), size);
   const int error = errno;
   sodium_stackzero(kStackUsed);
   if (status != 0) return fail_errno(error != 0 ? error : EINVAL, "deriving a key with scrypt");
@@ -49,9 +49,10 @@ Result<SecretBytes> pbkdf2(const SecretBytes& password, ByteView salt, std::uint
   const bool fits = secret.size() <= INT_MAX && salt.size() <= INT_MAX && size <= INT_MAX &&
                     iterations <= static_cast<std::uint32_t>(INT_MAX);
   if (!fits) return fail(Errc::internal, "deriving a key with PBKDF2");
-  const int ok = PKCS5_PBKDF2_HMAC(reinterpret_cast<const char*>(address(secret)), static_cast<int>(secret.size()),
-                                   address(salt), static_cast<int>(salt.size()), static_cast<int>(iterations),
-                                   EVP_sha256(), static_cast<int>(size), out.reveal(SecretAccess{}).data());
+  const int ok =
+      PKCS5_PBKDF2_HMAC(reinterpret_cast<const char*>(address(secret)), static_cast<int>(secret.size()),
+                        address(salt), static_cast<int>(salt.size()), static_cast<int>(iterations),
+                        EVP_sha256(), static_cast<int>(size), out.reveal(SecretAccess{}).data());
   sodium_stackzero(kStackUsed);
   if (ok != 1) return fail(Errc::internal, "deriving a key with PBKDF2");
   return out;

@@ -31,7 +31,8 @@ Result<SecretBytes> pbkdf2_passphrase_key(const SecretBytes& passphrase, ByteVie
 // RFC 7914.
 Result<SecretBytes> scrypt(const SecretBytes& password, ByteView salt, ScryptCost cost, std::size_t size);
 // RFC 8018 with HMAC-SHA256.
-Result<SecretBytes> pbkdf2(const SecretBytes& password, ByteView salt, std::uint32_t iterations, std::size_t size);
+Result<SecretBytes> pbkdf2(const SecretBytes& password, ByteView salt, std::uint32_t iterations,
+                           std::size_t size);
 
 // RFC 5869 with a salt of 32 zero bytes; at most 255 * 32 bytes, more aborts.
 SecretBytes hkdf_sha256(const SecretBytes& key, std::string_view info, std::size_t size = 32);

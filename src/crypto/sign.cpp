@@ -15,8 +15,9 @@ SigningKey SigningKey::from_seed(const SecretBytes& seed) {
   if (seed.size() != crypto_sign_SEEDBYTES) std::abort();
   SigningKey out;
   out.secret_ = SecretBytes::zeros(crypto_sign_SECRETKEYBYTES);
-  const int status = crypto_sign_seed_keypair(out.public_.bytes.data(), out.secret_.reveal(SecretAccess{}).data(),
-                                              seed.reveal(SecretAccess{}).data());
+  const int status =
+      crypto_sign_seed_keypair(out.public_.bytes.data(), out.secret_.reveal(SecretAccess{}).data(),
+                               seed.reveal(SecretAccess{}).data());
   sodium_stackzero(4096);
   if (status != 0) std::abort();
   return out;
@@ -33,7 +34,8 @@ Signature SigningKey::sign(ByteView message) const {
 
 bool verify(const PublicKey& key, ByteView message, const Signature& signature) {
   initialise();
-  return crypto_sign_verify_detached(signature.bytes.data(), message.data(), message.size(), key.bytes.data()) == 0;
+  return crypto_sign_verify_detached(signature.bytes.data(), message.data(), message.size(),
+                                     key.bytes.data()) == 0;
 }
 
 }  // namespace popvault::crypto

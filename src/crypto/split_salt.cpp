@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   std::vector<std::uint8_t> salt{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   if (salt.empty() || salt.size() > kMaxSalt) return refuse("the salt must have 1 to 64 bytes");
   std::vector<std::uint8_t> mask(salt.size());
-  if (getrandom(mask.data(), mask.size(), 0) != static_cast<ssize_t>(mask.size())) return refuse("no random bytes");
+  if (getrandom(mask.data(), mask.size(), 0) != static_cast<ssize_t>(mask.size()))
+    return refuse("no random bytes");
   for (std::size_t i = 0; i < salt.size(); ++i) salt[i] = static_cast<std::uint8_t>(salt[i] ^ mask[i]);
   std::FILE* const out = std::fopen(argv[2], "wb");
   if (out == nullptr) return refuse("the output file cannot be made");

@@ -53,7 +53,8 @@ Status write_temporary(Fs& fs, const std::string& temporary, ByteView content, s
   if (file.error() != 0) return failed(file.error(), "making a temporary beside", target);
   PV_TRY(write_all(fs, file.fd(), content, target));
   if (const int status = sync_retrying(fs, file.fd()); status < 0) return failed(-status, "syncing", target);
-  if (const int status = file.close_now(); status < 0 && status != -EINTR) return failed(-status, "closing", target);
+  if (const int status = file.close_now(); status < 0 && status != -EINTR)
+    return failed(-status, "closing", target);
   return {};
 }
 
@@ -98,8 +99,9 @@ Status write_atomic(Fs& fs, const std::string& path, ByteView content, const Rea
   Status settled = sync_dir(fs, dir);
   if (settled) settled = check_in_place(fs, path, content.size());
   if (settled) return {};
-  return fail(settled.error().code, std::string(last_component(path)) +
-                                        " is written, but may not survive a power cut: " + settled.error().detail);
+  return fail(settled.error().code,
+              std::string(last_component(path)) +
+                  " is written, but may not survive a power cut: " + settled.error().detail);
 }
 
 Result<std::size_t> wipe_stale_temporaries(Fs& fs, const std::string& dir) {

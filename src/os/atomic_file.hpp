@@ -5,7 +5,8 @@
 // compares it and gives what was read to `verify`, renames it over the old one, syncs the directory and looks
 // at the result once more. On failure the old file is as it was and the temporary is removed. One exception,
 // named in the error's detail ("is written, but ..."): when the rename is done and the directory cannot be
-// synced or the result not be looked at, the new content is in place and only its surviving a power cut is unknown.
+// synced or the result not be looked at, the new content is in place and only its surviving a power cut is
+// unknown.
 //
 // A process that is killed in between leaves the temporary; wipe_stale_temporaries removes those at start,
 // which is safe because a home has one daemon. Any thread, but one writer per path.

@@ -63,9 +63,9 @@ std::string_view last_component(std::string_view path) noexcept;
 // "/home/x" of "/home/x/vault.enc"; "." when there is no slash.
 std::string parent_of(std::string_view path);
 
-// A whole file of ours. Refuses symbolic links, anything but a regular file, another owner and any mode bit of
-// group or others (insecure_file); absent: not_found; over max_size: vault_corrupt. Details name the file's last
-// component only.
+// A whole file of ours. Refuses symbolic links, anything but a regular file, another owner and any mode bit
+// of group or others (insecure_file); absent: not_found; over max_size: vault_corrupt. Details name the
+// file's last component only.
 Result<Bytes> read_owned(Fs& fs, const std::string& path, std::size_t max_size);
 // The same for a file of the system (/etc/machine-id): any owner, mode and link.
 Result<Bytes> read_system_file(Fs& fs, const std::string& path, std::size_t max_size);

@@ -15,7 +15,8 @@ constexpr std::string_view kEnding = ".enc";
 tl::unexpected<Error> corrupt(const char* why) { return fail(Errc::state_corrupt, why); }
 
 Status check_place(const BlobPlace& place, std::string_view vault_id) {
-  if (valid_record_name(place.record) && valid_record_name(place.kind) && valid_record_name(vault_id)) return {};
+  if (valid_record_name(place.record) && valid_record_name(place.kind) && valid_record_name(vault_id))
+    return {};
   return corrupt("a record has a malformed name");
 }
 
@@ -44,11 +45,12 @@ Result<Bytes> seal_record(const Keyring& keys, const BlobPlace& place, const Sec
   PV_TRY(check_place(place, keys.vault_id()));
   if (fields.size() == 0) return fail(Errc::internal, "a record without fields");
   PV_ASSIGN(const SecretBytes key, keys.record_key(place.epoch, place.record));
-  return crypto::seal(key, fields.reveal(SecretAccess{}), as_bytes(blob_associated_data(place, keys.vault_id())));
+  return crypto::seal(key, fields.reveal(SecretAccess{}),
+                      as_bytes(blob_associated_data(place, keys.vault_id())));
 }
 
-Result<std::size_t> open_record_into(const SecretBytes& record_key, std::string_view vault_id, const BlobPlace& place,
-                                     ByteView blob, std::span<std::uint8_t> out) {
+Result<std::size_t> open_record_into(const SecretBytes& record_key, std::string_view vault_id,
+                                     const BlobPlace& place, ByteView blob, std::span<std::uint8_t> out) {
   const auto refuse = [&](const char* why) {
     wipe(out.data(), out.size());
     return corrupt(why);

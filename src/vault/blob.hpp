@@ -1,8 +1,8 @@
 // Records as blobs: blobs/<kind>/<epoch>/<blob_id>.enc = nonce || ciphertext || tag.
 //
-// The key is the record's own (keyring.hpp); the associated data binds a blob to its epoch, record, kind, vault
-// and version, so one that was moved, swapped or kept from an older version does not open: state_corrupt. The
-// plaintext is a block of SecretFields. Any thread, one writer per home.
+// The key is the record's own (keyring.hpp); the associated data binds a blob to its epoch, record, kind,
+// vault and version, so one that was moved, swapped or kept from an older version does not open:
+// state_corrupt. The plaintext is a block of SecretFields. Any thread, one writer per home.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,13 @@ struct BlobPlace {
 std::string blob_associated_data(const BlobPlace& place, std::string_view vault_id);
 
 Result<Bytes> seal_record(const Keyring& keys, const BlobPlace& place, const SecretFields& fields);
-// Decrypts straight into `out` (kMaxFieldsSize bytes are always enough) and gives the size of the block, whose
-// form was checked. `out` is wiped on failure.
+// Decrypts straight into `out` (kMaxFieldsSize bytes are always enough) and gives the size of the block,
+// whose form was checked. `out` is wiped on failure.
 Result<std::size_t> open_record_into(const Keyring& keys, const BlobPlace& place, ByteView blob,
                                      std::span<std::uint8_t> out);
 // The same with the record's key alone, as an execution grant holds it.
-Result<std::size_t> open_record_into(const SecretBytes& record_key, std::string_view vault_id, const BlobPlace& place,
-                                     ByteView blob, std::span<std::uint8_t> out);
+Result<std::size_t> open_record_into(const SecretBytes& record_key, std::string_view vault_id,
+                                     const BlobPlace& place, ByteView blob, std::span<std::uint8_t> out);
 Result<SecretFields> open_record(const Keyring& keys, const BlobPlace& place, ByteView blob);
 
 // A fresh blob id: "blb_" and 26 base32 characters.

@@ -17,13 +17,16 @@ struct BrandRange {
 };
 // The first match counts: narrower ranges stand before wider ones.
 constexpr BrandRange kRanges[] = {
-    {34, 34, 2, "amex"},          {37, 37, 2, "amex"},          {300, 305, 3, "diners"},
-    {3095, 3095, 4, "diners"},    {36, 36, 2, "diners"},        {38, 39, 2, "diners"},
-    {3528, 3589, 4, "jcb"},       {6011, 6011, 4, "discover"},  {644, 649, 3, "discover"},
-    {65, 65, 2, "discover"},      {62, 62, 2, "unionpay"},      {81, 81, 2, "unionpay"},
-    {51, 55, 2, "mastercard"},    {2221, 2720, 4, "mastercard"}, {50, 50, 2, "maestro"},
-    {56, 58, 2, "maestro"},       {6304, 6304, 4, "maestro"},   {6390, 6390, 4, "maestro"},
-    {67, 67, 2, "maestro"},       {4, 4, 1, "visa"},
+    {34, 34, 2, "amex"},        {37, 37, 2, "amex"},
+    {300, 305, 3, "diners"},    {3095, 3095, 4, "diners"},
+    {36, 36, 2, "diners"},      {38, 39, 2, "diners"},
+    {3528, 3589, 4, "jcb"},     {6011, 6011, 4, "discover"},
+    {644, 649, 3, "discover"},  {65, 65, 2, "discover"},
+    {62, 62, 2, "unionpay"},    {81, 81, 2, "unionpay"},
+    {51, 55, 2, "mastercard"},  {2221, 2720, 4, "mastercard"},
+    {50, 50, 2, "maestro"},     {56, 58, 2, "maestro"},
+    {6304, 6304, 4, "maestro"}, {6390, 6390, 4, "maestro"},
+    {67, 67, 2, "maestro"},     {4, 4, 1, "visa"},
 };
 
 bool digit(std::uint8_t c) noexcept { return c >= '0' && c <= '9'; }
@@ -139,7 +142,8 @@ std::string_view card_brand(ByteView number) noexcept {
 }
 
 Status normalise_card(SecretFields& card) {
-  static constexpr std::array<std::string_view, 5> kNames = {"number", "exp_month", "exp_year", "cvv", "holder"};
+  static constexpr std::array<std::string_view, 5> kNames = {"number", "exp_month", "exp_year", "cvv",
+                                                             "holder"};
   for (const std::string& name : card.names()) {
     if (std::find(kNames.begin(), kNames.end(), name) == kNames.end())
       return fail(Errc::invalid_field, name + " is not a field of a card");

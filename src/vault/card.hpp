@@ -22,8 +22,8 @@ constexpr std::size_t kMaxHolder = 100;
 // its value; an unknown field is refused too. What was not reached is then as it was.
 Status normalise_card(SecretFields& card);
 
-// "visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay", "maestro", else "card". By the leading
-// digits of a number without separators (ISO/IEC 7812 ranges as the networks publish them).
+// "visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay", "maestro", else "card". By the
+// leading digits of a number without separators (ISO/IEC 7812 ranges as the networks publish them).
 std::string_view card_brand(ByteView number) noexcept;
 
 // The check digit of ISO/IEC 7812-1 annex B; false for anything but digits.

@@ -16,7 +16,8 @@ class Reader {
   explicit Reader(ByteView text) noexcept : in_(text) {}
 
   void skip_space() noexcept {
-    while (at_ < in_.size() && (in_[at_] == ' ' || in_[at_] == '\t' || in_[at_] == '\n' || in_[at_] == '\r')) ++at_;
+    while (at_ < in_.size() && (in_[at_] == ' ' || in_[at_] == '\t' || in_[at_] == '\n' || in_[at_] == '\r'))
+      ++at_;
   }
   bool take(char c) noexcept {
     if (at_ >= in_.size() || in_[at_] != static_cast<std::uint8_t>(c)) return false;
@@ -121,7 +122,9 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-tl::unexpected<Error> corrupt() { return fail(Errc::vault_corrupt, "its content is not a flat object of strings"); }
+tl::unexpected<Error> corrupt() {
+  return fail(Errc::vault_corrupt, "its content is not a flat object of strings");
+}
 
 // The two-letter escape of a byte, or 0.
 char short_escape(std::uint8_t c) noexcept {
@@ -216,13 +219,15 @@ SecretBytes VaultDocument::serialise() const {
 }
 
 const SecretBytes* VaultDocument::find(std::string_view name) const noexcept {
-  const auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.name == name; });
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.name == name; });
   return found == members_.end() ? nullptr : &found->value;
 }
 
 void VaultDocument::set(std::string_view name, SecretBytes value) {
   if (!valid_utf8(name) || !valid_utf8(as_text(std::as_const(value).reveal(SecretAccess{})))) std::abort();
-  const auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.name == name; });
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.name == name; });
   if (found != members_.end()) {
     found->value = std::move(value);
   } else {

@@ -1,4 +1,5 @@
-// The plaintext of vault.enc: one JSON object whose members are all strings, read and written in secret memory.
+// The plaintext of vault.enc: one JSON object whose members are all strings, read and written in secret
+// memory.
 //
 // The reader takes RFC 8259 text of exactly that shape in UTF-8: white space between tokens, all escapes
 // including surrogate pairs. Anything else (an array, nesting, a number, a duplicate name, bytes after the

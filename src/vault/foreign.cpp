@@ -34,10 +34,11 @@ Result<std::vector<SecretBytes>> salts_of(const ForeignOptions& options) {
     out.push_back(SecretBytes::copy_of(*options.salt));
   }
   const bool hardened = options.mode != ForeignMode::machine_oss;
-  if (hardened && crypto::hardened_build() && !(options.salt && options.mode == ForeignMode::machine_hardened))
+  if (hardened && crypto::hardened_build() &&
+      !(options.salt && options.mode == ForeignMode::machine_hardened))
     out.push_back(crypto::compiled_salt());
-  const bool open_salt = options.mode == ForeignMode::machine ||
-                         (options.mode == ForeignMode::machine_oss && !options.salt);
+  const bool open_salt =
+      options.mode == ForeignMode::machine || (options.mode == ForeignMode::machine_oss && !options.salt);
   if (open_salt) out.push_back(SecretBytes::copy_of(crypto::public_salt()));
   if (out.empty()) return fail(Errc::downgrade_refused, "or give its salt with --salt-hex");
   return out;

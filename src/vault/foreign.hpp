@@ -30,14 +30,14 @@ struct ForeignOptions {
   SecretBytes passphrase;               // of any length
 };
 
-// This machine's id as the other tool would have it for a vault at `vault_file`: /etc/machine-id trimmed, else
-// .machine_id beside the vault. Fails with not_found when there is neither.
+// This machine's id as the other tool would have it for a vault at `vault_file`: /etc/machine-id trimmed,
+// else .machine_id beside the vault. Fails with not_found when there is neither.
 Result<Bytes> foreign_machine_id(Fs& fs, const std::string& vault_file,
                                  const std::string& system_file = "/etc/machine-id");
 
 // Fails with vault_corrupt and wrong_key as open_vault; invalid_field for a salt of a wrong size or a missing
-// machine id; downgrade_refused for machine_hardened without a salt in a source build. Mode `machine` tries the
-// given salt, then this build's, then the public one.
+// machine id; downgrade_refused for machine_hardened without a salt in a source build. Mode `machine` tries
+// the given salt, then this build's, then the public one.
 Result<VaultDocument> open_foreign(ByteView file, const ForeignOptions& options);
 // The first key that mode may mean: for export.
 Result<SecretBytes> foreign_key(const ForeignOptions& options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -57,8 +58,7 @@ Status check_schema(const VaultDocument& document) {
 bool known_member(std::string_view name) {
   static constexpr std::string_view kNames[] = {"schema", "vault_id",    "mode",        "umk",
                                                 "frozen", "journal_seq", "journal_hash"};
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) || name.starts_with(kEpoch) ||
-         name.starts_with(kOwnerKey);
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 }  // namespace
@@ -75,39 +75,51 @@ Keyring Keyring::create(VaultMode mode) {
 Result<Keyring> Keyring::from_document(const VaultDocument& document) {
   PV_TRY(check_schema(document));
   Keyring out;
-  out.vault_id_ = text_of(document, "vault_id");
-  if (!valid_record_name(out.vault_id_)) return corrupt("vault_id");
-  const auto mode = vault_mode_of(text_of(document, "mode"));
-  if (!mode) return corrupt("mode");
-  out.mode_ = *mode;
-  const SecretBytes* const umk = document.find("umk");
-  auto umk_bytes = umk != nullptr ? secret_from_hex(*umk, kKeySize) : std::nullopt;
-  if (!umk_bytes) return corrupt("umk");
-  out.umk_ = std::move(*umk_bytes);
-  const std::string_view frozen = text_of(document, "frozen");
-  if (document.has("frozen") && frozen != "0" && frozen != "1") return corrupt("frozen");
-  out.frozen_ = frozen != "0";
-  const auto sequence = number<std::uint64_t>(text_of(document, "journal_seq"));
-  if (!sequence) return corrupt("journal_seq");
-  out.journal_.sequence = *sequence;
-  if (!read_hex(text_of(document, "journal_hash"), out.journal_.hash.bytes)) return corrupt("journal_hash");
-  for (const std::string& name : document.names()) {
-    const std::string_view view = name;
-    if (view.starts_with(kEpoch)) {
-      const auto epoch = number<std::uint32_t>(view.substr(kEpoch.size()));
-      auto key = secret_from_hex(*document.find(name), kKeySize);
-      if (!epoch || *epoch == 0 || !key) return corrupt("epoch");
-      out.epochs_.emplace(*epoch, std::move(*key));
-    } else if (view.starts_with(kOwnerKey)) {
-      crypto::PublicKey key;
-      if (!read_hex(text_of(document, name), key.bytes)) return corrupt("owner.key");
-      out.owner_keys_.push_back(key);
-    } else if (!known_member(view)) {
-      out.unknown_.set(name, document.find(name)->clone());
-    }
-  }
+  PV_TRY(out.read_head(document));
+  PV_TRY(out.read_mirror(document));
+  for (const std::string& name : document.names()) PV_TRY(out.read_member(name, *document.find(name)));
   if (out.epochs_.empty()) return corrupt("epoch");
   return out;
+}
+
+Status Keyring::read_head(const VaultDocument& document) {
+  vault_id_ = text_of(document, "vault_id");
+  if (!valid_record_name(vault_id_)) return corrupt("vault_id");
+  const auto mode = vault_mode_of(text_of(document, "mode"));
+  if (!mode) return corrupt("mode");
+  mode_ = *mode;
+  const SecretBytes* const umk = document.find("umk");
+  auto key = umk != nullptr ? secret_from_hex(*umk, kKeySize) : std::nullopt;
+  if (!key) return corrupt("umk");
+  umk_ = std::move(*key);
+  return {};
+}
+
+Status Keyring::read_mirror(const VaultDocument& document) {
+  const std::string_view frozen = text_of(document, "frozen");
+  if (document.has("frozen") && frozen != "0" && frozen != "1") return corrupt("frozen");
+  frozen_ = frozen != "0";
+  const auto sequence = number<std::uint64_t>(text_of(document, "journal_seq"));
+  if (!sequence) return corrupt("journal_seq");
+  journal_.sequence = *sequence;
+  if (!read_hex(text_of(document, "journal_hash"), journal_.hash.bytes)) return corrupt("journal_hash");
+  return {};
+}
+
+Status Keyring::read_member(std::string_view name, const SecretBytes& value) {
+  if (name.starts_with(kEpoch)) {
+    const auto epoch = number<std::uint32_t>(name.substr(kEpoch.size()));
+    auto key = secret_from_hex(value, kKeySize);
+    if (!epoch || *epoch == 0 || !key) return corrupt("epoch");
+    epochs_.emplace(*epoch, std::move(*key));
+  } else if (name.starts_with(kOwnerKey)) {
+    crypto::PublicKey key;
+    if (!read_hex(as_text(value.reveal(SecretAccess{})), key.bytes)) return corrupt("owner.key");
+    owner_keys_.push_back(key);
+  } else if (!known_member(name)) {
+    unknown_.set(name, value.clone());
+  }
+  return {};
 }
 
 VaultDocument Keyring::to_document() const {
@@ -116,9 +128,11 @@ VaultDocument Keyring::to_document() const {
   out.set_text("vault_id", vault_id_);
   out.set_text("mode", to_string(mode_));
   out.set("umk", secret_to_hex(umk_));
-  for (const auto& entry : epochs_) out.set(std::string(kEpoch) + std::to_string(entry.first), secret_to_hex(entry.second));
+  for (const auto& entry : epochs_)
+    out.set(std::string(kEpoch) + std::to_string(entry.first), secret_to_hex(entry.second));
   std::size_t n = 0;
-  for (const crypto::PublicKey& key : owner_keys_) out.set_text(std::string(kOwnerKey) + std::to_string(++n), key.hex());
+  for (const crypto::PublicKey& key : owner_keys_)
+    out.set_text(std::string(kOwnerKey) + std::to_string(++n), key.hex());
   out.set_text("frozen", frozen_ ? "1" : "0");
   out.set_text("journal_seq", std::to_string(journal_.sequence));
   out.set_text("journal_hash", journal_.hash.hex());
@@ -162,11 +176,14 @@ std::vector<std::uint32_t> Keyring::epochs() const {
 }
 
 std::uint32_t Keyring::begin_epoch() {
+  if (current_epoch() == UINT32_MAX) std::abort();
   const std::uint32_t next = current_epoch() + 1;
   epochs_.emplace(next, crypto::random_secret(kKeySize));
   return next;
 }
 
-bool Keyring::destroy_epoch(std::uint32_t epoch) { return epoch != current_epoch() && epochs_.erase(epoch) == 1; }
+bool Keyring::destroy_epoch(std::uint32_t epoch) {
+  return epoch != current_epoch() && epochs_.erase(epoch) == 1;
+}
 
 }  // namespace popvault

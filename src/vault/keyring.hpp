@@ -1,8 +1,9 @@
 // What an unlocked vault holds: the user master key, the live epoch keys, and what guards them.
 //
-// Made new, or read from the document in vault.enc (schema "2"; docs/VAULT_FORMAT.md lists the members). Members
-// that this version does not know are kept and written back. Move-only; all keys are in secret memory and wiped
-// with the object. Changing a Keyring changes no file: the caller writes to_document(). One thread at a time.
+// Made new, or read from the document in vault.enc (schema "2"; docs/VAULT_FORMAT.md lists the members).
+// Members that this version does not know are kept and written back. Move-only; all keys are in secret memory
+// and wiped with the object. Changing a Keyring changes no file: the caller writes to_document(). One thread
+// at a time.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +65,11 @@ class Keyring {
 
  private:
   Keyring() = default;
+  Status read_head(const VaultDocument& document);
+  Status read_mirror(const VaultDocument& document);
+  // A member whose name is a pattern or unknown.
+  Status read_member(std::string_view name, const SecretBytes& value);
+
   std::string vault_id_;
   VaultMode mode_ = VaultMode::passphrase;
   SecretBytes umk_;

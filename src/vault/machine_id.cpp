@@ -19,7 +19,8 @@ bool space(std::uint8_t c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'
 Result<Bytes> own_machine_id(Fs& fs, const std::string& home) {
   const std::string path = home + "/.machine_id";
   Result<Bytes> kept = read_owned(fs, path, kOwnSize);
-  if (kept && kept->size() != kOwnSize) return fail(Errc::vault_corrupt, ".machine_id does not have 32 bytes");
+  if (kept && kept->size() != kOwnSize)
+    return fail(Errc::vault_corrupt, ".machine_id does not have 32 bytes");
   if (kept || kept.error().code != Errc::not_found) return kept;
   Bytes fresh(kOwnSize);
   crypto::fill_random(fresh);

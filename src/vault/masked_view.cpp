@@ -14,8 +14,8 @@ namespace popvault {
 namespace {
 
 std::string associated_data(std::string_view record_id, std::uint64_t version) {
-  return "{\"record\":\"" + std::string(record_id) + "\",\"type\":\"view\",\"version\":" + std::to_string(version) +
-         "}";
+  return "{\"record\":\"" + std::string(record_id) +
+         "\",\"type\":\"view\",\"version\":" + std::to_string(version) + "}";
 }
 
 std::string text_of(const SecretFields& view, std::string_view name) {
@@ -92,8 +92,8 @@ Result<SecretFields> view_of_other(std::string_view label) {
   return out;
 }
 
-MaskedView masked_view(std::string_view id, std::string_view kind, std::string_view alias, const SecretFields& view,
-                       Seconds now) {
+MaskedView masked_view(std::string_view id, std::string_view kind, std::string_view alias,
+                       const SecretFields& view, Seconds now) {
   MaskedView out;
   out.id = id;
   out.kind = kind;
@@ -114,8 +114,8 @@ Result<Bytes> seal_view(const SecretBytes& view_key, std::string_view record_id,
   return crypto::seal(view_key, view.reveal(SecretAccess{}), as_bytes(associated_data(record_id, version)));
 }
 
-Result<SecretFields> open_view_fields(const SecretBytes& view_key, std::string_view record_id, std::uint64_t version,
-                                      ByteView sealed) {
+Result<SecretFields> open_view_fields(const SecretBytes& view_key, std::string_view record_id,
+                                      std::uint64_t version, ByteView sealed) {
   if (!valid_record_name(record_id)) return fail(Errc::state_corrupt, "a record has a malformed name");
   if (sealed.size() > kMaxFieldsSize + crypto::kAeadOverhead)
     return fail(Errc::state_corrupt, "a record's view is too large");

@@ -20,9 +20,9 @@ namespace popvault {
 constexpr std::size_t kMaxLabel = 100;
 
 struct MaskedView {
-  std::string id;      // empty before the record is stored
+  std::string id;  // empty before the record is stored
   std::string kind;
-  std::string alias;   // empty before the record is stored
+  std::string alias;  // empty before the record is stored
   std::string label;
   std::string brand;   // cards only, else ""
   std::string last4;   // cards only, else ""
@@ -39,14 +39,14 @@ Result<SecretFields> view_of_card(std::string_view label, const SecretFields& ca
 // Kinds with nothing to mask but the label.
 Result<SecretFields> view_of_other(std::string_view label);
 
-MaskedView masked_view(std::string_view id, std::string_view kind, std::string_view alias, const SecretFields& view,
-                       Seconds now);
+MaskedView masked_view(std::string_view id, std::string_view kind, std::string_view alias,
+                       const SecretFields& view, Seconds now);
 
 Result<Bytes> seal_view(const SecretBytes& view_key, std::string_view record_id, std::uint64_t version,
                         const SecretFields& view);
 // A column of another record or version, or an edited one, is state_corrupt.
-Result<SecretFields> open_view_fields(const SecretBytes& view_key, std::string_view record_id, std::uint64_t version,
-                                      ByteView sealed);
+Result<SecretFields> open_view_fields(const SecretBytes& view_key, std::string_view record_id,
+                                      std::uint64_t version, ByteView sealed);
 Result<MaskedView> open_view(const SecretBytes& view_key, std::string_view id, std::string_view kind,
                              std::string_view alias, std::uint64_t version, ByteView sealed, Seconds now);
 

@@ -36,7 +36,8 @@ std::optional<VaultMode> vault_mode_of(std::string_view word) noexcept {
 
 Result<Bytes> seal_vault(const SecretBytes& key, const VaultDocument& document) {
   const SecretBytes text = document.serialise();
-  if (text.size() + crypto::kAeadOverhead > kMaxVaultFile) return fail(Errc::internal, "vault.enc would be too large");
+  if (text.size() + crypto::kAeadOverhead > kMaxVaultFile)
+    return fail(Errc::internal, "vault.enc would be too large");
   return crypto::seal(key, text.reveal(SecretAccess{}), {});
 }
 

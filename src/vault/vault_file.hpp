@@ -30,7 +30,8 @@ Result<VaultDocument> open_vault(const SecretBytes& key, ByteView file);
 std::string vault_path(std::string_view home);
 // Fails with vault_missing, insecure_file, vault_corrupt (over 1 MiB), io_error.
 Result<Bytes> read_vault(Fs& fs, const std::string& home);
-// Replaces vault.enc atomically; what is read back must decrypt to `document` before the old file is given up.
+// Replaces vault.enc atomically; what is read back must decrypt to `document` before the old file is given
+// up.
 Status write_vault(Fs& fs, const std::string& home, const SecretBytes& key, const VaultDocument& document);
 // The same for bytes from seal_vault, for a caller that notes their SHA-256 first.
 Status write_sealed_vault(Fs& fs, const std::string& home, const SecretBytes& key, ByteView sealed);

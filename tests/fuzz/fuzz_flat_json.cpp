@@ -1,5 +1,5 @@
-// The plaintext of vault.enc: whatever is accepted is accepted by another reader too, with the same members, and
-// survives writing and reading.
+// The plaintext of vault.enc: whatever is accepted is accepted by another reader too, with the same members,
+// and survives writing and reading.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,5 @@
-// A message from a peer: what is accepted is written in a form that is accepted again with the same value, and that
-// form is a fixed point.
+// A message from a peer: what is accepted is written in a form that is accepted again with the same value,
+// and that form is a fixed point.
 #include <cstdlib>
 
 #include "base/bytes.hpp"

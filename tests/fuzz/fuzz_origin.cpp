@@ -18,7 +18,8 @@ void check(const Result<Origin>& origin) {
   const auto of_url = Origin::of_url(origin->text() + "/path?query#fragment");
   if (!of_url || !(*of_url == *origin)) std::abort();
   for (const char c : origin->text())
-    if (c <= ' ' || c == '@' || c == '#' || c == '?' || c == '\\' || static_cast<unsigned char>(c) > 0x7e) std::abort();
+    if (c <= ' ' || c == '@' || c == '#' || c == '?' || c == '\\' || static_cast<unsigned char>(c) > 0x7e)
+      std::abort();
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A block of secret fields from another process: what is well-formed is read without a wrong step, and rebuilding it
-// field by field gives a well-formed block with the same fields.
+// A block of secret fields from another process: what is well-formed is read without a wrong step, and
+// rebuilding it field by field gives a well-formed block with the same fields.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
-// A vault file: raw bytes never open under a key that did not seal them; an authentic file with any content is read as
-// a keyring, as the other tool's vault, or refused with the words for that.
+// A vault file: raw bytes never open under a key that did not seal them; an authentic file with any content
+// is read as a keyring, as the other tool's vault, or refused with the words for that.
 #include <cstdlib>
 
 #include "crypto/aead.hpp"

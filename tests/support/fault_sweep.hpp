@@ -1,7 +1,7 @@
 // Runs a writer with every fault at every call and says what it left behind.
 //
-// The rule: its file holds the old content or the new one, whole; after success it holds the new one, also after
-// any power cut; and once stale temporaries are wiped the folder holds nothing else.
+// The rule: its file holds the old content or the new one, whole; after success it holds the new one, also
+// after any power cut; and once stale temporaries are wiped the folder holds nothing else.
 #pragma once
 
 #include <functional>
@@ -15,10 +15,11 @@ namespace popvault::test {
 
 struct SweepReport {
   std::size_t cases = 0;
-  std::size_t third_states = 0;     // neither old nor new
-  std::size_t lost_successes = 0;   // said to be written, and the old content is there
-  std::size_t wrong_failures = 0;   // the old content although "is written" was said, or the new one without it
-  std::size_t leftovers = 0;        // files besides the one, after wiping
+  std::size_t third_states = 0;    // neither old nor new
+  std::size_t lost_successes = 0;  // said to be written, and the old content is there
+  std::size_t wrong_failures =
+      0;                      // the old content although "is written" was said, or the new one without it
+  std::size_t leftovers = 0;  // files besides the one, after wiping
   std::size_t bad() const { return third_states + lost_successes + wrong_failures + leftovers; }
 };
 
@@ -36,8 +37,7 @@ class FaultSweep {
   SweepReport run() {
     const std::size_t calls = count_calls();
     for (std::size_t n = 1; n <= calls; ++n) {
-      for (const int error : {EIO, ENOSPC, EDQUOT, EINTR})
-        one([&](FaultyFs& fs) { fs.fail_at(n, error); });
+      for (const int error : {EIO, ENOSPC, EDQUOT, EINTR}) one([&](FaultyFs& fs) { fs.fail_at(n, error); });
       one([&](FaultyFs& fs) { fs.shorten_at(n); });
       one([&](FaultyFs& fs) { fs.kill_at(n); });
     }

@@ -1,8 +1,8 @@
 // A file system in memory that knows what has reached the disk, for power cuts.
 //
 // A file's bytes are durable up to its last sync; a directory's entries up to the directory's last sync. What
-// was not synced may or may not survive, so a cut has several outcomes; each one that a journalling file system
-// was seen to give is a PowerCut here. Modes and owners are always right. Not thread-safe.
+// was not synced may or may not survive, so a cut has several outcomes; each one that a journalling file
+// system was seen to give is a PowerCut here. Modes and owners are always right. Not thread-safe.
 #pragma once
 
 #include <unistd.h>

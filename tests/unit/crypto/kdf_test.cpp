@@ -19,13 +19,19 @@ struct ScryptVector {
 
 TEST(Scrypt, Rfc7914Section12) {
   const ScryptVector vectors[] = {
-      {"", "", {16, 1, 1},
+      {"",
+       "",
+       {16, 1, 1},
        "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
        "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906"},
-      {"password", "NaCl", {1024, 8, 16},
+      {"password",
+       "NaCl",
+       {1024, 8, 16},
        "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
        "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"},
-      {"pleaseletmein", "SodiumChloride", {16384, 8, 1},
+      {"pleaseletmein",
+       "SodiumChloride",
+       {16384, 8, 1},
        "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
        "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"},
   };
@@ -54,13 +60,13 @@ TEST(Scrypt, MachineKeyAgreesWithTwoOtherLibraries) {
   password.push_back(':');
   password.insert(password.end(), user.begin(), user.end());
   Bytes sodium(32);
-  ASSERT_EQ(crypto_pwhash_scryptsalsa208sha256_ll(password.data(), password.size(), salt.data(), salt.size(), 16384,
-                                                  8, 1, sodium.data(), sodium.size()),
+  ASSERT_EQ(crypto_pwhash_scryptsalsa208sha256_ll(password.data(), password.size(), salt.data(), salt.size(),
+                                                  16384, 8, 1, sodium.data(), sodium.size()),
             0);
   EXPECT_EQ(hex(ours), to_hex(sodium));
   Bytes openssl(32);
-  ASSERT_EQ(EVP_PBE_scrypt(reinterpret_cast<const char*>(password.data()), password.size(), salt.data(), salt.size(),
-                           16384, 8, 1, 64 * 1024 * 1024, openssl.data(), openssl.size()),
+  ASSERT_EQ(EVP_PBE_scrypt(reinterpret_cast<const char*>(password.data()), password.size(), salt.data(),
+                           salt.size(), 16384, 8, 1, 64 * 1024 * 1024, openssl.data(), openssl.size()),
             1);
   EXPECT_EQ(hex(ours), to_hex(openssl));
 }
@@ -90,9 +96,10 @@ TEST(Hkdf, Rfc5869) {
     salt.push_back(static_cast<std::uint8_t>(0x60 + i));
     info.push_back(static_cast<std::uint8_t>(0xb0 + i));
   }
-  EXPECT_EQ(hex(hkdf_sha256_salted(SecretBytes::copy_of(key), salt, info, 82)),
-            "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09da3275"
-            "600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87");
+  EXPECT_EQ(
+      hex(hkdf_sha256_salted(SecretBytes::copy_of(key), salt, info, 82)),
+      "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09da3275"
+      "600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87");
   // A.3: no salt is 32 zero bytes, which is what hkdf_sha256 uses.
   EXPECT_EQ(hex(hkdf_sha256(SecretBytes::copy_of(Bytes(22, 0x0b)), "", 42)),
             "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8");

@@ -41,8 +41,11 @@ std::string with(const std::string& name, const std::string& text) {
 }
 
 TEST(Card, IsNormalised) {
-  SecretFields card = fields({{"number", " 4242 4242-4242 4242 "}, {"exp_month", "3"}, {"exp_year", "27"},
-                              {"cvv", " 123 "}, {"holder", "  Ada L\xc3\xb6w "}});
+  SecretFields card = fields({{"number", " 4242 4242-4242 4242 "},
+                              {"exp_month", "3"},
+                              {"exp_year", "27"},
+                              {"cvv", " 123 "},
+                              {"holder", "  Ada L\xc3\xb6w "}});
   ASSERT_TRUE(normalise_card(card));
   EXPECT_EQ(value(card, "number"), "4242424242424242");
   EXPECT_EQ(value(card, "exp_month"), "03");
@@ -62,14 +65,40 @@ TEST(Card, EmptyOptionalValuesAreDropped) {
 
 TEST(Card, WrongFieldsAreNamedWithoutTheirValue) {
   const std::pair<const char*, const char*> cases[] = {
-      {"number", ""}, {"number", "4242424242424241"}, {"number", "42424242424"}, {"number", "4242x24242424242"},
-      {"number", "42424242424242424242"}, {"number", "4242.4242.4242.4242"}, {"number", "00000000000"},
-      {"number", "\xef\xbc\x94" "242424242424242"}, {"number", "40000000000002"}, {"number", "371449635398430"},
-      {"exp_month", ""}, {"exp_month", "0"}, {"exp_month", "00"}, {"exp_month", "13"}, {"exp_month", "1x"},
-      {"exp_month", "012"}, {"exp_month", "-1"}, {"exp_year", ""}, {"exp_year", "7"}, {"exp_year", "027"},
-      {"exp_year", "1999"}, {"exp_year", "3027"}, {"exp_year", "2x27"}, {"exp_year", "20270"},
-      {"cvv", "12"}, {"cvv", "1234"}, {"cvv", "12345"}, {"cvv", "12a"}, {"holder", "a\nb"}, {"holder", "a\x7f"},
-      {"holder", "\xff"}, {"holder", "\xc2\x85x"},
+      {"number", ""},
+      {"number", "4242424242424241"},
+      {"number", "42424242424"},
+      {"number", "4242x24242424242"},
+      {"number", "42424242424242424242"},
+      {"number", "4242.4242.4242.4242"},
+      {"number", "00000000000"},
+      {"number",
+       "\xef\xbc\x94"
+       "242424242424242"},
+      {"number", "40000000000002"},
+      {"number", "371449635398430"},
+      {"exp_month", ""},
+      {"exp_month", "0"},
+      {"exp_month", "00"},
+      {"exp_month", "13"},
+      {"exp_month", "1x"},
+      {"exp_month", "012"},
+      {"exp_month", "-1"},
+      {"exp_year", ""},
+      {"exp_year", "7"},
+      {"exp_year", "027"},
+      {"exp_year", "1999"},
+      {"exp_year", "3027"},
+      {"exp_year", "2x27"},
+      {"exp_year", "20270"},
+      {"cvv", "12"},
+      {"cvv", "1234"},
+      {"cvv", "12345"},
+      {"cvv", "12a"},
+      {"holder", "a\nb"},
+      {"holder", "a\x7f"},
+      {"holder", "\xff"},
+      {"holder", "\xc2\x85x"},
   };
   for (const auto& [name, text] : cases) EXPECT_EQ(with(name, text), name) << name << '=' << text;
   EXPECT_EQ(with("holder", std::string(101, 'a')), "holder");
@@ -132,12 +161,15 @@ TEST(Card, MastercardsTwoSeriesHasExactEnds) {
 }
 
 TEST(MaskedView, NothingMoreThanTheViewLeaves) {
-  SecretFields card = fields({{"number", "4111111111117654"}, {"exp_month", "03"}, {"exp_year", "2031"},
-                              {"cvv", "987"}, {"holder", "Ada Secret"}});
+  SecretFields card = fields({{"number", "4111111111117654"},
+                              {"exp_month", "03"},
+                              {"exp_year", "2031"},
+                              {"cvv", "987"},
+                              {"holder", "Ada Secret"}});
   const SecretFields view = view_of_card(" My card ", card).value();
   const MaskedView out = masked_view("rec_1", "card", "tok_card_x", view, 0);
-  const std::string all = out.id + '|' + out.kind + '|' + out.alias + '|' + out.label + '|' + out.brand + '|' +
-                          out.last4 + '|' + out.masked;
+  const std::string all = out.id + '|' + out.kind + '|' + out.alias + '|' + out.label + '|' + out.brand +
+                          '|' + out.last4 + '|' + out.masked;
   EXPECT_EQ(all, "rec_1|card|tok_card_x|My card|visa|7654|****-****-****-7654");
   EXPECT_FALSE(view.has("number") || view.has("cvv") || view.has("holder") || view.has("exp_year"));
 }
@@ -159,7 +191,8 @@ TEST(MaskedView, IsSealedToItsRecordAndVersion) {
   EXPECT_EQ(opened, masked_view("rec_1", "card", "tok_card_x", view, 0));
   EXPECT_EQ(open_view(key, "rec_2", "card", "", 3, sealed, 0).error().code, Errc::state_corrupt);
   EXPECT_EQ(open_view(key, "rec_1", "card", "", 4, sealed, 0).error().code, Errc::state_corrupt);
-  EXPECT_EQ(open_view(key, "rec_1", "card", "", 3, ByteView(sealed).first(20), 0).error().code, Errc::state_corrupt);
+  EXPECT_EQ(open_view(key, "rec_1", "card", "", 3, ByteView(sealed).first(20), 0).error().code,
+            Errc::state_corrupt);
   const SecretBytes other = SecretBytes::copy_of(Bytes(32, 8));
   EXPECT_EQ(open_view(other, "rec_1", "card", "", 3, sealed, 0).error().code, Errc::state_corrupt);
 }

@@ -1,5 +1,5 @@
-// nlohmann's JSON reader and writer are the oracle: it agrees on every document of this shape, and where it reads
-// something else, ours refuses.
+// nlohmann's JSON reader and writer are the oracle: it agrees on every document of this shape, and where it
+// reads something else, ours refuses.
 #include "vault/flat_json.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,9 @@ namespace {
 using nlohmann::ordered_json;
 using Members = std::vector<std::pair<std::string, std::string>>;
 
-Result<VaultDocument> parse(std::string_view text) { return VaultDocument::parse(SecretBytes::copy_of(as_bytes(text))); }
+Result<VaultDocument> parse(std::string_view text) {
+  return VaultDocument::parse(SecretBytes::copy_of(as_bytes(text)));
+}
 
 Members members_of(const VaultDocument& document) {
   Members out;
@@ -75,13 +77,50 @@ TEST(FlatJson, DecodesEscapes) {
 
 TEST(FlatJson, RefusesAnythingElse) {
   const std::string cases[] = {
-      "", " ", "null", "[]", "[\"4242\"]", "\"a\"", "1", "{", "}", "{\"a\"}", "{\"a\":}", "{\"a\":1}", "{\"a\":null}",
-      "{\"a\":true}", "{\"a\":{}}", "{\"a\":[]}", "{\"a\":\"1\",}", "{,}", "{\"a\":\"1\" \"b\":\"2\"}", "{a:\"1\"}",
-      "{'a':'1'}", "{\"a\":\"1\"}x", "{\"a\":\"1\"}{}", "{\"a\":\"1\",\"a\":\"2\"}", "{\"a\":\"1\",\"\\u0061\":\"2\"}",
-      "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\ud83d\"}", "{\"a\":\"\\udd11\"}",
-      "{\"a\":\"\\ud83dx\"}", "{\"a\":\"\\ud83d\\u0041\"}", "{\"a\":\"\\", "{\"a\":\"\\\"}", "{\"a\":\"\n\"}",
-      "{\"a\":\"\xff\"}", "{\"a\":\"\xc0\x80\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"\xff\":\"\"}", "\xef\xbb\xbf{}",
-      "{\"a\":\"1\"//\n}", std::string("{}\0", 3), std::string("\0{}", 3), "{\"a\":\"\xf4\x90\x80\x80\"}",
+      "",
+      " ",
+      "null",
+      "[]",
+      "[\"4242\"]",
+      "\"a\"",
+      "1",
+      "{",
+      "}",
+      "{\"a\"}",
+      "{\"a\":}",
+      "{\"a\":1}",
+      "{\"a\":null}",
+      "{\"a\":true}",
+      "{\"a\":{}}",
+      "{\"a\":[]}",
+      "{\"a\":\"1\",}",
+      "{,}",
+      "{\"a\":\"1\" \"b\":\"2\"}",
+      "{a:\"1\"}",
+      "{'a':'1'}",
+      "{\"a\":\"1\"}x",
+      "{\"a\":\"1\"}{}",
+      "{\"a\":\"1\",\"a\":\"2\"}",
+      "{\"a\":\"1\",\"\\u0061\":\"2\"}",
+      "{\"a\":\"\\x\"}",
+      "{\"a\":\"\\u12\"}",
+      "{\"a\":\"\\u12g4\"}",
+      "{\"a\":\"\\ud83d\"}",
+      "{\"a\":\"\\udd11\"}",
+      "{\"a\":\"\\ud83dx\"}",
+      "{\"a\":\"\\ud83d\\u0041\"}",
+      "{\"a\":\"\\",
+      "{\"a\":\"\\\"}",
+      "{\"a\":\"\n\"}",
+      "{\"a\":\"\xff\"}",
+      "{\"a\":\"\xc0\x80\"}",
+      "{\"a\":\"\xed\xa0\x80\"}",
+      "{\"\xff\":\"\"}",
+      "\xef\xbb\xbf{}",
+      "{\"a\":\"1\"//\n}",
+      std::string("{}\0", 3),
+      std::string("\0{}", 3),
+      "{\"a\":\"\xf4\x90\x80\x80\"}",
   };
   for (const std::string& text : cases) {
     const auto document = parse(text);
@@ -94,14 +133,16 @@ TEST(FlatJson, RefusesAnythingElse) {
 
 TEST(FlatJson, RefusesTooManyMembers) {
   std::string text = "{";
-  for (std::size_t i = 0; i <= kMaxMembers; ++i) text += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\"\"";
+  for (std::size_t i = 0; i <= kMaxMembers; ++i)
+    text += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\"\"";
   EXPECT_FALSE(parse(text + "}"));
 }
 
 TEST(FlatJson, EveryTruncationIsRefused) {
   const std::string whole = R"({"a":"x\u00e9\ud83d\udd11y","b":"2"})";
   ASSERT_TRUE(parse(whole));
-  for (std::size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(parse(std::string_view(whole).substr(0, n))) << n;
+  for (std::size_t n = 0; n < whole.size(); ++n)
+    EXPECT_FALSE(parse(std::string_view(whole).substr(0, n))) << n;
 }
 
 TEST(FlatJson, SetReplacesInPlaceAndEraseRemoves) {
@@ -140,9 +181,28 @@ class Generator {
     return kSpaces[pick(7)];
   }
   std::string string() {
-    static const char* const kPieces[] = {"a",       "b",      "\\n",    "\\\"",           "\\\\",         "\\/",
-                                          "\\u0041", "\\u00E9", "\\u20ac", "\\ud83d\\udd11", "\xc3\xa9",     "\xe2\x82\xac",
-                                          "\xf0\x9f\x94\x91", "4242", " ", "{", "}", ":", ",", "[", "\\b", "\\u0000"};
+    static const char* const kPieces[] = {"a",
+                                          "b",
+                                          "\\n",
+                                          "\\\"",
+                                          "\\\\",
+                                          "\\/",
+                                          "\\u0041",
+                                          "\\u00E9",
+                                          "\\u20ac",
+                                          "\\ud83d\\udd11",
+                                          "\xc3\xa9",
+                                          "\xe2\x82\xac",
+                                          "\xf0\x9f\x94\x91",
+                                          "4242",
+                                          " ",
+                                          "{",
+                                          "}",
+                                          ":",
+                                          ",",
+                                          "[",
+                                          "\\b",
+                                          "\\u0000"};
     std::string out = "\"";
     for (int i = pick(4); i > 0; --i) out += kPieces[pick(22)];
     return out + '"';

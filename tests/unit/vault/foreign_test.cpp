@@ -14,7 +14,8 @@ namespace popvault {
 namespace {
 
 using nlohmann::json;
-const std::filesystem::path kFolder = std::filesystem::path(POPVAULT_SOURCE_DIR) / "tests/vectors/foreign-vault";
+const std::filesystem::path kFolder =
+    std::filesystem::path(POPVAULT_SOURCE_DIR) / "tests/vectors/foreign-vault";
 
 Bytes read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -94,7 +95,8 @@ INSTANTIATE_TEST_SUITE_P(All, ForeignVault, testing::ValuesIn(vector_names()), [
 TEST(ForeignVaults, AreAllHere) { EXPECT_EQ(vector_names().size(), 18U); }
 
 TEST(ForeignVaults, ModeMachineFindsTheSalt) {
-  for (const char* name : {"02-ts-oss-init-alice", "16-ts-hardened-salt1-zero-byte", "22-py-hardened-salt32"}) {
+  for (const char* name :
+       {"02-ts-oss-init-alice", "16-ts-hardened-salt1-zero-byte", "22-py-hardened-salt32"}) {
     ForeignOptions options = options_of(description(name));
     options.mode = ForeignMode::machine;
     EXPECT_TRUE(open_foreign(vault_bytes(name), options)) << name;
@@ -116,9 +118,11 @@ TEST(ForeignVaults, RefusalsOfOptions) {
 }
 
 TEST(ForeignVaults, CardsAreMapped) {
-  const auto opened = open_foreign(vault_bytes("02-ts-oss-init-alice"), options_of(description("02-ts-oss-init-alice")));
+  const auto opened =
+      open_foreign(vault_bytes("02-ts-oss-init-alice"), options_of(description("02-ts-oss-init-alice")));
   const ForeignCard found = foreign_card(*opened).value();
-  EXPECT_EQ(found.fields, (std::vector<std::string>{"card_number", "cvv", "exp_month", "exp_year", "expiration_date"}));
+  EXPECT_EQ(found.fields,
+            (std::vector<std::string>{"card_number", "cvv", "exp_month", "exp_year", "expiration_date"}));
   ASSERT_TRUE(found.card);
   EXPECT_EQ(value(*found.card, "number"), "4111111111111111");
   EXPECT_EQ(value(*found.card, "cvv"), "737");
@@ -141,7 +145,8 @@ TEST(ForeignCards, AnEmptyNumberIsNoCard) {
 }
 
 TEST(ForeignCards, TheExpirationDateStandsIn) {
-  const auto card = foreign_card(document({{"card_number", "4111 1111 1111 1111"}, {"expiration_date", "3/30"}}));
+  const auto card =
+      foreign_card(document({{"card_number", "4111 1111 1111 1111"}, {"expiration_date", "3/30"}}));
   ASSERT_TRUE(card);
   EXPECT_EQ(value(*card->card, "exp_month"), "03");
   EXPECT_EQ(value(*card->card, "exp_year"), "2030");
@@ -151,7 +156,8 @@ TEST(ForeignCards, TheExpirationDateStandsIn) {
 TEST(ForeignCards, WrongOnesNameTheFieldAndNotTheValue) {
   const auto refused = [](const VaultDocument& d) {
     const auto card = foreign_card(d);
-    return card ? std::string("accepted") : std::string(info(card.error().code).word) + ' ' + card.error().detail;
+    return card ? std::string("accepted")
+                : std::string(info(card.error().code).word) + ' ' + card.error().detail;
   };
   EXPECT_EQ(refused(document({{"card_number", "4111111111111112"}, {"exp_month", "03"}, {"exp_year", "30"}})),
             "invalid_field number");
@@ -162,8 +168,11 @@ TEST(ForeignCards, WrongOnesNameTheFieldAndNotTheValue) {
 
 TEST(ForeignExport, IsReadBackAndHasTheOtherToolsBytes) {
   SecretFields card;
-  for (const auto& [name, text] : {std::pair{"number", "4111111111111111"}, {"cvv", "737"}, {"exp_month", "03"},
-                                   {"exp_year", "2030"}, {"holder", "A B"}}) {
+  for (const auto& [name, text] : {std::pair{"number", "4111111111111111"},
+                                   {"cvv", "737"},
+                                   {"exp_month", "03"},
+                                   {"exp_year", "2030"},
+                                   {"holder", "A B"}}) {
     ASSERT_TRUE(card.set(name, as_bytes(text)));
   }
   const json about = description("02-ts-oss-init-alice");

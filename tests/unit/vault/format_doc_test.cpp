@@ -1,5 +1,5 @@
-// Runs the examples of docs/VAULT_FORMAT.md, and reads the golden files that hold the same values. Both were made by
-// another implementation.
+// Runs the examples of docs/VAULT_FORMAT.md, and reads the golden files that hold the same values. Both were
+// made by another implementation.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -92,12 +92,14 @@ TEST_F(FormatDoc, TheViewColumnOpens) {
   EXPECT_EQ(text(key), example("view-key"));
   const MaskedView view =
       open_view(key, "rec_a", "card", "tok_card_x", 1, as_bytes(example("view")), 1830297599).value();
-  const MaskedView expected{"rec_a", "card", "tok_card_x", "Test card", "visa", "4242", "****-****-****-4242", false};
+  const MaskedView expected{"rec_a", "card", "tok_card_x",          "Test card",
+                            "visa",  "4242", "****-****-****-4242", false};
   EXPECT_EQ(view, expected);
 }
 
 TEST_F(FormatDoc, GoldenFilesAreRead) {
-  const VaultDocument document = open_vault(vault_key(), as_bytes(read_file("tests/golden/vault-schema-2.enc"))).value();
+  const VaultDocument document =
+      open_vault(vault_key(), as_bytes(read_file("tests/golden/vault-schema-2.enc"))).value();
   const Keyring keys = Keyring::from_document(document).value();
   const std::string blob = read_file("tests/golden/blob-card.enc");
   const SecretFields fields = open_record(keys, {1, "rec_a", "card", 1}, as_bytes(blob)).value();

@@ -170,7 +170,8 @@ TEST(Blob, OpensInItsPlaceOnly) {
   EXPECT_TRUE(refused({1, "rec\"a", "card", 7}));
   VaultDocument moved = keys.to_document();
   moved.set_text("vault_id", "vlt_other");
-  EXPECT_FALSE(open_record(Keyring::from_document(moved).value(), kPlace, blob)) << "another vault, same keys";
+  EXPECT_FALSE(open_record(Keyring::from_document(moved).value(), kPlace, blob))
+      << "another vault, same keys";
 }
 
 TEST(Blob, OpensStraightIntoTheCallersMemoryAndWipesItOnFailure) {

@@ -66,7 +66,8 @@ TEST_F(HomeTest, BytesThatTheKeyDoesNotOpenAreNeverPutInPlace) {
 }
 
 TEST_F(HomeTest, AVaultOverOneMebibyteIsRefused) {
-  EXPECT_EQ(seal_vault(key(1), document(std::string(kMaxVaultFile, 'x').c_str())).error().code, Errc::internal);
+  EXPECT_EQ(seal_vault(key(1), document(std::string(kMaxVaultFile, 'x').c_str())).error().code,
+            Errc::internal);
   make("vault.enc", std::string(kMaxVaultFile + 1, 'x'));
   EXPECT_EQ(read_vault(real_fs(), home_).error().code, Errc::vault_corrupt);
 }
@@ -79,7 +80,8 @@ TEST_F(HomeTest, ModeMarker) {
     EXPECT_EQ(marker.mode, mode);
     EXPECT_FALSE(marker.rewritten);
   }
-  for (const char* bad : {"", "Passphrase", "open", "passphrase\n\n", " passphrase", "passphrase passphrase"}) {
+  for (const char* bad :
+       {"", "Passphrase", "open", "passphrase\n\n", " passphrase", "passphrase passphrase"}) {
     make(".vault_mode", bad);
     EXPECT_EQ(read_vault_mode(real_fs(), home_).error().code, Errc::vault_mode_mismatch) << bad;
   }
@@ -88,7 +90,8 @@ TEST_F(HomeTest, ModeMarker) {
 }
 
 TEST_F(HomeTest, OlderModeWordsAreRewritten) {
-  for (const auto& [word, mode] : {std::pair{"hardened\n", VaultMode::machine_hardened}, {"oss", VaultMode::machine_oss}}) {
+  for (const auto& [word, mode] :
+       {std::pair{"hardened\n", VaultMode::machine_hardened}, {"oss", VaultMode::machine_oss}}) {
     make(".vault_mode", word);
     const auto first = read_vault_mode(real_fs(), home_).value();
     EXPECT_EQ(first.mode, mode);
@@ -166,7 +169,8 @@ TEST(VaultSweep, EveryFaultKillAndPowerCutLeavesOldOrNew) {
 TEST(VaultSweep, TheFirstVaultIsThereOrNot) {
   const auto first_look = [](Fs& fs) {
     const auto file = read_vault(fs, "/home");
-    if (!file) return file.error().code == Errc::vault_missing ? test::Content::old_one : test::Content::other;
+    if (!file)
+      return file.error().code == Errc::vault_missing ? test::Content::old_one : test::Content::other;
     return look(fs);
   };
   const auto write = [](Fs& fs) { return write_vault(fs, "/home", key(1), document("new and longer")); };
