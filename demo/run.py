@@ -148,11 +148,12 @@ class Demo:
         order = {"number": NUMBER, "cvv": CVC, "exp_month": MONTH, "exp_year": YEAR, "holder": HOLDER,
                  "passphrase": PASSPHRASE, "pids": [self.home.pid], "trees": [self.folder],
                  "exclude": [self.profiles]}
-        # A control: the same search must find a copy that is planted for it.
+        # A control: the same search must find a copy in a file that is planted for it, and in this program's memory.
         planted = os.path.join(self.home.tmp, "planted")
         with open(planted, "w", encoding="ascii") as file:
             file.write(NUMBER)
-        if not self.run_scan(order):
+        control = self.run_scan({**order, "pids": [os.getpid()]})
+        if not [line for line in control if planted in line] or not [line for line in control if "process" in line]:
             raise Wrong("the search does not find a number that was planted for it")
         os.unlink(planted)
         found = self.run_scan(order)

@@ -336,6 +336,7 @@ class Checkout(unittest.TestCase):
     def test_zz_revoked(self):
         """Last: the agent's key ends, and its live connection with it."""
         agent = self.market.agent()
+        self.addCleanup(agent.close)
         agent.call("credentials.list")
         self.home.cli("agent", "revoke", "helper")
         with self.assertRaises((Closed, RpcError, OSError)):

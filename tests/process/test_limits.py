@@ -50,8 +50,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(statuses.count("awaiting_approval"), 5, statuses)
         self.assertEqual({answer.get("reason") for answer in answers if answer["status"] == "denied"},
                          {"limit_exceeded"})
-        with self.home.agent(self.key) as agent:
-            self.home.restart()
+        self.home.restart()
         self.home.unlock()
         with self.home.agent(self.key) as agent:
             self.assertEqual(self.request(agent, "after", 1)["reason"], "limit_exceeded")

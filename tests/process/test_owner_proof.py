@@ -28,9 +28,8 @@ class Proofs(unittest.TestCase):
         cls.home.set_policy("helper", per_day="10000.00")
         cls.right = OwnerKey(PASSPHRASE)
         cls.wrong = OwnerKey(None, key=bytes(range(32)))
-        cls.count = 0
         # The oldest challenge of all, for the last test.
-        cls.old_purchase = cls.ask(cls)
+        cls.old_purchase = cls.ask()
         cls.old_owner = cls.home.owner()
         cls.old_proof = cls.right.proof(cls.old_owner, "purchase.approve", {"purchase": cls.old_purchase})
         cls.old_time = time.monotonic()
@@ -40,11 +39,11 @@ class Proofs(unittest.TestCase):
         cls.old_owner.close()
         cls.home.remove()
 
-    def ask(self):
+    @classmethod
+    def ask(cls):
         """A new purchase that waits for approval."""
-        type(self).count = getattr(type(self), "count", 0) + 1
-        with self.home.agent(self.key) as agent:
-            return agent.call("purchase.request", record=self.card["id"], amount_minor=100, currency="USD",
+        with cls.home.agent(cls.key) as agent:
+            return agent.call("purchase.request", record=cls.card["id"], amount_minor=100, currency="USD",
                               merchant_origin="https://shop.example", reason="x",
                               idempotency_key=os.urandom(8).hex())["purchase"]
 
@@ -146,8 +145,10 @@ class Proofs(unittest.TestCase):
         with self.home.owner() as owner:
             proof = self.right.proof(owner, "config.set", params)
             owner.call("config.set", proof=proof, **params)
-            for connection in (owner, self.home.owner()):
-                self.assertIn(connection.refusal("config.set", proof=proof, **params), ("proof_expired", "proof_invalid"))
+            with self.home.owner() as other:
+                for connection in (owner, other):
+                    self.assertIn(connection.refusal("config.set", proof=proof, **params),
+                                  ("proof_expired", "proof_invalid"))
             purchase = self.ask()
             proof = self.right.proof(owner, "purchase.approve", {"purchase": purchase})
             owner.call("purchase.approve", proof=proof, purchase=purchase)

