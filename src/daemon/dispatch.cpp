@@ -84,6 +84,7 @@ Result<Request> parse_request(const Json& message) {
 Status check_state(Application& app, const Method& method) {
   const State state = app.session.state();
   if ((method.states & static_cast<std::uint8_t>(state)) != 0) return {};
+  if (state == State::damaged) return tl::unexpected(app.session.damage());
   if (state == State::uninitialised) return fail(Errc::vault_missing);
   return fail(method.states == kUninitialised ? Errc::vault_exists : Errc::locked);
 }

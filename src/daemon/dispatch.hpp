@@ -11,7 +11,7 @@ namespace popvault::daemon {
 
 enum class Proof : std::uint8_t { none, fresh };
 
-constexpr std::uint8_t kAnyState = 7;
+constexpr std::uint8_t kAnyState = 15;
 constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static_cast<std::uint8_t>(State::unlocked);
 
 struct Method {

@@ -28,7 +28,7 @@
 namespace popvault::daemon {
 namespace {
 
-constexpr int kBacklog = 128;
+constexpr int kBacklog = 1024;
 constexpr std::int64_t kHousekeepingMs = 30'000;
 constexpr const char* kHelp =
     "popvaultd [--foreground] [--secret-memory locked]\n"

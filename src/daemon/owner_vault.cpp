@@ -84,6 +84,7 @@ Json::Array warnings_of(Application& app) {
   if (mode.starts_with("machine")) out.push_back("owner proofs stop accidents, not another program of this user");
   if (secret_memory_kind() == SecretMemory::plain_pages)
     out.push_back("secret memory is not locked: raise the memlock limit to 8 MiB");
+  if (app.session.state() == State::damaged) out.push_back("the files are damaged: " + app.session.damage().message());
   if (app.session.has_store()) out.push_back("isolation is user: a shell of this user is not held off (docs/THREAT_MODEL.md)");
   return out;
 }

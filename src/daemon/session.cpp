@@ -42,6 +42,7 @@ std::string_view to_string(State state) noexcept {
     case State::uninitialised: return "uninitialised";
     case State::locked: return "locked";
     case State::unlocked: return "unlocked";
+    case State::damaged: return "damaged";
   }
   return "locked";
 }
@@ -50,8 +51,23 @@ Result<std::unique_ptr<Session>> Session::open(const std::string& home, Fs& fs, 
   PV_TRY(ensure_private_dir(fs, home));
   PV_TRY(wipe_vault_temporaries(fs, home));
   std::unique_ptr<Session> out(new Session(home, fs, clock));
-  if (exists(fs, home + "/state.db")) PV_TRY(out->open_store());
+  const Status opened = out->open_files();
+  if (opened) return out;
+  const Errc code = opened.error().code;
+  if (code == Errc::io_error || code == Errc::disk_full || code == Errc::daemon_running)
+    return tl::unexpected(opened.error());
+  out->store_.reset();
+  out->damage_ = opened.error();
   return out;
+}
+
+Status Session::open_files() {
+  for (const char* folder : {"/blobs", "/slots"})
+    if (exists(*fs_, home_ + folder)) PV_TRY(ensure_private_dir(*fs_, home_ + folder));
+  for (const char* file : {"/vault.enc", "/.vault_mode"}) PV_TRY(check_own_file(*fs_, home_ + file));
+  if (exists(*fs_, home_ + "/state.db")) return open_store();
+  if (exists(*fs_, vault_path(home_))) return fail(Errc::state_corrupt, "state.db is gone");
+  return {};
 }
 
 Status Session::open_store() {
@@ -67,6 +83,7 @@ Status Session::open_store() {
 }
 
 State Session::state() const noexcept {
+  if (damage_) return State::damaged;
   if (!store_) return State::uninitialised;
   return keys_ ? State::unlocked : State::locked;
 }

@@ -17,15 +17,19 @@
 
 namespace popvault::daemon {
 
-enum class State : std::uint8_t { uninitialised = 1, locked = 2, unlocked = 4 };
+// damaged: the files contradict each other so plainly that nothing is read from them or written to them.
+enum class State : std::uint8_t { uninitialised = 1, locked = 2, unlocked = 4, damaged = 8 };
 std::string_view to_string(State state) noexcept;
 
 class Session {
  public:
-  // Makes the home (0700) if it is absent, wipes what killed writers left, opens state.db if there is one.
+  // Makes the home (0700) if it is absent, wipes what killed writers left, opens state.db if there is one. Files
+  // that cannot be what they should give a damaged session, so that its owner can be told.
   static Result<std::unique_ptr<Session>> open(const std::string& home, Fs& fs, const Clock& clock);
 
   State state() const noexcept;
+  // Why the state is damaged.
+  const Error& damage() const noexcept { return *damage_; }
   const std::string& home() const noexcept { return home_; }
   const Clock& clock() const noexcept { return *clock_; }
   Fs& fs() const noexcept { return *fs_; }
@@ -63,6 +67,7 @@ class Session {
 
  private:
   Session(std::string home, Fs& fs, const Clock& clock) : home_(std::move(home)), fs_(&fs), clock_(&clock) {}
+  Status open_files();
   Status open_store();
   Status check_vault_file(ByteView file);
   Status apply_narrowings();
@@ -73,6 +78,7 @@ class Session {
   std::string home_;
   Fs* fs_;
   const Clock* clock_;
+  std::optional<Error> damage_;
   std::optional<store::Store> store_;
   std::optional<Keyring> keys_;
   SecretBytes vault_key_;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -80,7 +81,12 @@ Status forbid_new_privileges() {
 
 void set_private_umask() noexcept { umask(077); }
 
-void clear_environment() noexcept { clearenv(); }
+void clear_environment() noexcept {
+  // clearenv() forgets the strings; /proc/PID/environ would still show them.
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
+    explicit_bzero(*variable, std::strlen(*variable));
+  clearenv();
+}
 
 void close_inherited_descriptors(int first) noexcept {
   syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, 0U);

@@ -34,7 +34,7 @@ using Children = std::map<pid_t, Descriptor>;  // pid -> pidfd
   control = fcntl(control, F_DUPFD, kHigh);
   browser = fcntl(browser, F_DUPFD, kHigh);
   program = fcntl(program, F_DUPFD_CLOEXEC, kHigh);
-  const int null = open("/dev/null", O_RDWR);
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(control, 3) < 0 || dup2(browser, 4) < 0)
     _exit(126);
   syscall(SYS_close_range, 5U, ~0U, static_cast<unsigned>(CLOSE_RANGE_CLOEXEC));
@@ -68,7 +68,15 @@ void forget_ended(Children& children) {
   }
 }
 
-[[noreturn]] void serve(int channel, int program) {
+// Keeps 0, 1, 2 and these two: a lock or a socket of the daemon must not live on here after it has ended.
+[[noreturn]] void serve(int daemon_channel, int sealed_program) {
+  constexpr int kHigh = 64;
+  const int high_channel = fcntl(daemon_channel, F_DUPFD_CLOEXEC, kHigh);
+  const int high_program = fcntl(sealed_program, F_DUPFD_CLOEXEC, kHigh);
+  const int channel = dup3(high_channel, 3, O_CLOEXEC);
+  const int program = dup3(high_program, 4, O_CLOEXEC);
+  if (channel != 3 || program != 4) _exit(126);
+  syscall(SYS_close_range, 5U, ~0U, 0U);
   // Children are never waited for: the kernel drops them when they end.
   std::signal(SIGCHLD, SIG_IGN);
   std::signal(SIGINT, SIG_IGN);
