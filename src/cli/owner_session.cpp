@@ -37,6 +37,8 @@ Result<OwnerSession> OwnerSession::open(const Context& context, IfStopped if_sto
   OwnerSession out(std::move(*connection));
   PV_ASSIGN(out.hello_, out.call("owner.hello"));
   PV_TRY(client::check_home(out.hello_, context.paths.home));
+  // Any other method tells what is wrong with the files; status shows it by itself.
+  if (out.state() == "damaged" && if_stopped == IfStopped::start) PV_TRY(out.call("audit.verify"));
   return out;
 }
 
