@@ -209,6 +209,8 @@ class Matrix(unittest.TestCase):
 
     def test_the_cli_while_it_waits(self):
         """A prompt that waits for the passphrase holds keys soon: it is closed too."""
+        self.home.cli("lock")
+        self.addCleanup(self.home.unlock)
         read_end, write_end = os.pipe()
         cli = subprocess.Popen([programs.program("popvault", self.copy.build), "unlock", "--passphrase-fd", "0"],
                                stdin=read_end, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -218,6 +220,7 @@ class Matrix(unittest.TestCase):
             # It has passed its first lines when it is undumpable: /proc then belongs to root.
             wait_until(lambda: os.stat("/proc/%d/mem" % cli.pid).st_uid == 0, "an undumpable CLI")
             self.assertEqual(self.attack(cli.pid, self.user), NOTHING)
+            self.assertIsNone(cli.poll())
         finally:
             os.close(write_end)
             cli.kill()

@@ -335,6 +335,12 @@ class Tampering(unittest.TestCase):
             if os.path.exists(self.home.file("state.db" + suffix)):
                 os.unlink(self.home.file("state.db" + suffix))
         self.refused()
+        # And no new vault is made over the one that is there.
+        with open(self.home.file("vault.enc"), "rb") as file:
+            before = file.read()
+        self.assertNotEqual(self.home.run("init", passphrase=PASSPHRASE).code, 0)
+        with open(self.home.file("vault.enc"), "rb") as file:
+            self.assertEqual(file.read(), before)
 
     def test_truncated_state(self):
         for size in (4096, 100, 0):

@@ -79,8 +79,8 @@ def proc(pid):
     for name in ("maps", "environ", "syscall", "auxv", "mem"):
         try:
             with open("/proc/%d/%s" % (pid, name), "rb") as file:
-                file.read(1) if name != "mem" else None
-            open_ones.append(name)
+                if name == "mem" or file.read(1):
+                    open_ones.append(name)
         except OSError:
             pass
     for name in ("exe", "cwd"):
