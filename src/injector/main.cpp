@@ -18,6 +18,11 @@ int die(std::string_view line) {
 
 }  // namespace
 
+#ifdef POPVAULT_SANITIZED
+// The leak checker stops the process by ptrace, which an undumpable one does not allow: it would wait for ever.
+extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+#endif
+
 int main() {
   using namespace popvault::injector;
   clear_environment();

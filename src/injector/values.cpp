@@ -19,6 +19,7 @@ bool is_month(ByteView text) {
 class Joined {
  public:
   Joined& add(ByteView part) {
+    if (part.empty()) return *this;
     std::memcpy(block_.reveal(SecretAccess{}).data() + size_, part.data(), part.size());
     size_ += part.size();
     return *this;
