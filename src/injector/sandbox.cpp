@@ -21,6 +21,11 @@ namespace {
 constexpr unsigned kControl = 3;
 constexpr unsigned kBrowser = 4;
 
+// libseccomp's own SCMP_A0... are compound literals, which C++ does not have.
+scmp_arg_cmp when(unsigned argument, scmp_compare how, scmp_datum_t a, scmp_datum_t b = 0) {
+  return {argument, how, a, b};
+}
+
 bool allow(scmp_filter_ctx filter, int call) { return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; }
 
 bool allow_if(scmp_filter_ctx filter, int call, scmp_arg_cmp condition) {
@@ -30,21 +35,21 @@ bool allow_if(scmp_filter_ctx filter, int call, scmp_arg_cmp condition) {
 bool allow_descriptors(scmp_filter_ctx filter) {
   bool ok = allow(filter, SCMP_SYS(close)) && allow(filter, SCMP_SYS(poll)) && allow(filter, SCMP_SYS(ppoll));
   // Reading: the control channel, the browser, and a bundle that came as a pipe (its number is 5 or above).
-  ok = ok && allow_if(filter, SCMP_SYS(read), SCMP_A0(SCMP_CMP_GE, kControl, 0));
-  for (unsigned fd = 1; fd <= kBrowser; ++fd) ok = ok && allow_if(filter, SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, fd, 0));
-  ok = ok && allow_if(filter, SCMP_SYS(recvmsg), SCMP_A0(SCMP_CMP_EQ, kControl, 0));
-  ok = ok && allow_if(filter, SCMP_SYS(sendmsg), SCMP_A0(SCMP_CMP_EQ, kControl, 0));
+  ok = ok && allow_if(filter, SCMP_SYS(read), when(0, SCMP_CMP_GE, kControl));
+  for (unsigned fd = 1; fd <= kBrowser; ++fd) ok = ok && allow_if(filter, SCMP_SYS(write), when(0, SCMP_CMP_EQ, fd));
+  ok = ok && allow_if(filter, SCMP_SYS(recvmsg), when(0, SCMP_CMP_EQ, kControl));
+  ok = ok && allow_if(filter, SCMP_SYS(sendmsg), when(0, SCMP_CMP_EQ, kControl));
   // What a received descriptor is, and that a pipe must not hold us.
   for (const int call : {SCMP_SYS(fstat), SCMP_SYS(fstatfs)}) ok = ok && allow(filter, call);
   // glibc's fstat() is newfstatat with an empty path; no other path can be meant, as nothing opens its result.
-  ok = ok && allow_if(filter, SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
+  ok = ok && allow_if(filter, SCMP_SYS(newfstatat), when(3, SCMP_CMP_EQ, AT_EMPTY_PATH));
   for (const unsigned command : {F_GETFL, F_SETFL})
-    ok = ok && allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, command, 0));
+    ok = ok && allow_if(filter, SCMP_SYS(fcntl), when(1, SCMP_CMP_EQ, command));
   return ok;
 }
 
 bool allow_memory(scmp_filter_ctx filter) {
-  const scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+  const scmp_arg_cmp not_executable = when(2, SCMP_CMP_MASKED_EQ, PROT_EXEC);
   bool ok = allow_if(filter, SCMP_SYS(mmap), not_executable) && allow_if(filter, SCMP_SYS(mprotect), not_executable);
   for (const int call : {SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk)}) ok = ok && allow(filter, call);
   return ok;
