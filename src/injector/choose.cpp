@@ -71,7 +71,8 @@ const Candidate* surest(const List& groups) {
   const Candidate* out = nullptr;
   for (const Candidate& c : groups)
     if (out == nullptr || c.tier > out->tier) out = &c;
-  const auto equal = std::count_if(groups.begin(), groups.end(), [&](const Candidate& c) { return c.tier == out->tier; });
+  const auto equal =
+      std::count_if(groups.begin(), groups.end(), [&](const Candidate& c) { return c.tier == out->tier; });
   return equal == 1 ? out : nullptr;
 }
 
@@ -82,7 +83,8 @@ FieldReport explain(std::span<const Candidate> found, Field field) {
   for (const Candidate& c : found) {
     if (c.field != field) continue;
     if (c.allowed && c.why != Why::ok) return report(field, c.why, c.origin);
-    if (!c.allowed && (c.why == Why::ok || c.why == Why::covered)) out = report(field, Why::frame_not_allowed);
+    if (!c.allowed && (c.why == Why::ok || c.why == Why::covered))
+      out = report(field, Why::frame_not_allowed);
   }
   return out;
 }
@@ -91,29 +93,35 @@ FieldReport explain(std::span<const Candidate> found, Field field) {
 FieldReport explain_expiry(std::span<const Candidate> found, Field field) {
   FieldReport out = explain(found, field);
   for (const Field part : {Field::exp_month, Field::exp_year})
-    if (field == Field::exp && out.why == Why::missing && explain(found, part).why != Why::missing) out = explain(found, part);
+    if (field == Field::exp && out.why == Why::missing && explain(found, part).why != Why::missing)
+      out = explain(found, part);
   return out;
 }
 
 tl::unexpected<Failure> missing(std::vector<FieldReport> reports) {
-  const bool elsewhere = std::any_of(reports.begin(), reports.end(), [](const FieldReport& r) { return r.why == Why::frame_not_allowed; });
+  const bool elsewhere = std::any_of(reports.begin(), reports.end(),
+                                     [](const FieldReport& r) { return r.why == Why::frame_not_allowed; });
   return stop(elsewhere ? Outcome::origin_not_allowed : Outcome::fields_missing, std::move(reports));
 }
 
 // The code: asked for when a field for it is there to be seen.
-Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> pool, Needs needs, Choice& out) {
+Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> pool, Needs needs,
+                   Choice& out) {
   const auto anywhere = [](const Candidate&) { return true; };
   const auto beside = [&](const Candidate& c) { return same_group(c, out.picks.front()); };
   Best best = best_of(pool, Field::cvc, beside);
   if (best.one == nullptr) best = best_of(pool, Field::cvc, anywhere);
-  if (best.one != nullptr && !needs.has_cvc) return missing({report(Field::cvc, Why::missing, best.one->origin)});
-  if (best.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::cvc, Why::ambiguous, best.one->origin)});
+  if (best.one != nullptr && !needs.has_cvc)
+    return missing({report(Field::cvc, Why::missing, best.one->origin)});
+  if (best.ambiguous)
+    return stop(Outcome::fields_ambiguous, {report(Field::cvc, Why::ambiguous, best.one->origin)});
   if (best.one != nullptr) {
     out.picks.push_back(*best.one);
     return {};
   }
   const FieldReport seen = explain(found, Field::cvc);
-  if (seen.why == Why::covered || seen.why == Why::frame_not_allowed || seen.why == Why::wrong_type) return missing({seen});
+  if (seen.why == Why::covered || seen.why == Why::frame_not_allowed || seen.why == Why::wrong_type)
+    return missing({seen});
   out.without_cvc = needs.has_cvc;
   return {};
 }
@@ -122,7 +130,9 @@ Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> 
 // the given or the family name alone, 0 for the whole name.
 Best holder_field(std::span<const Candidate> pool, const Choice& chosen, unsigned part) {
   const auto fits = [&](const Candidate& c) { return (c.shape.bits & 192U) == part; };
-  const Best beside = best_of(pool, Field::holder, [&](const Candidate& c) { return fits(c) && same_group(c, chosen.picks.front()); });
+  const Best beside = best_of(pool, Field::holder, [&](const Candidate& c) {
+    return fits(c) && same_group(c, chosen.picks.front());
+  });
   return beside.one != nullptr ? beside : best_of(pool, Field::holder, fits);
 }
 
@@ -136,7 +146,8 @@ Step<void> add_holder(std::span<const Candidate> pool, Needs needs, Choice& out)
       if (best.one->required) return missing({report(Field::holder, Why::missing, best.one->origin)});
       continue;
     }
-    if (best.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::holder, Why::ambiguous, best.one->origin)});
+    if (best.ambiguous)
+      return stop(Outcome::fields_ambiguous, {report(Field::holder, Why::ambiguous, best.one->origin)});
     out.picks.push_back(*best.one);
   }
   return {};
@@ -146,7 +157,8 @@ Step<void> add_holder(std::span<const Candidate> pool, Needs needs, Choice& out)
 
 Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
   List usable;
-  std::copy_if(found.begin(), found.end(), std::back_inserter(usable), [](const Candidate& c) { return c.allowed && c.why == Why::ok; });
+  std::copy_if(found.begin(), found.end(), std::back_inserter(usable),
+               [](const Candidate& c) { return c.allowed && c.why == Why::ok; });
   const List groups = complete_groups(usable);
   const Candidate* const group = groups.empty() ? nullptr : surest(groups);
   if (groups.size() > 1 && group == nullptr)
@@ -159,9 +171,11 @@ Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
   if (number.one == nullptr) absent.push_back(explain(found, Field::number));
   for (const Field field : expiry.missing) absent.push_back(explain_expiry(found, field));
   if (!absent.empty()) return missing(std::move(absent));
-  if (number.ambiguous) return stop(Outcome::fields_ambiguous, {report(Field::number, Why::ambiguous, number.one->origin)});
+  if (number.ambiguous)
+    return stop(Outcome::fields_ambiguous, {report(Field::number, Why::ambiguous, number.one->origin)});
   if (expiry.ambiguous)
-    return stop(Outcome::fields_ambiguous, {report(expiry.parts.front()->field, Why::ambiguous, expiry.parts.front()->origin)});
+    return stop(Outcome::fields_ambiguous,
+                {report(expiry.parts.front()->field, Why::ambiguous, expiry.parts.front()->origin)});
 
   Choice out;
   out.picks.push_back(*number.one);

@@ -14,15 +14,15 @@
 namespace popvault::injector {
 
 struct Candidate {
-  std::size_t frame = 0;   // of the caller's list
-  bool allowed = false;    // the frame may get values
+  std::size_t frame = 0;  // of the caller's list
+  bool allowed = false;   // the frame may get values
   std::uint8_t origin = 0xff;
-  int index = 0;           // of the frame's own list
+  int index = 0;  // of the frame's own list
   Field field{};
-  int tier = 0;            // more is surer
-  Why why{};               // ok when it can be typed into
+  int tier = 0;  // more is surer
+  Why why{};     // ok when it can be typed into
   Shape shape{};
-  int group = 0;           // the form, within the frame
+  int group = 0;  // the form, within the frame
   bool required = false;
 };
 

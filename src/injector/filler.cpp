@@ -41,7 +41,8 @@ tl::unexpected<Failure> Filler::reject(Work& work, Why why) {
 
 bool Filler::says(const Json& row, int index, bool flag) {
   const Json::Array* const cells = row.array();
-  return cells != nullptr && cells->size() == 2 && (*cells)[0].int_or(-1) == index && (*cells)[1].bool_or(!flag) == flag;
+  return cells != nullptr && cells->size() == 2 && (*cells)[0].int_or(-1) == index &&
+         (*cells)[1].bool_or(!flag) == flag;
 }
 
 Step<void> Filler::unchanged() {
@@ -52,7 +53,8 @@ Step<void> Filler::unchanged() {
 Step<void> Filler::fill(const CardValues& card) {
   std::vector<std::size_t> order;
   for (const Work& work : works_)
-    if (std::find(order.begin(), order.end(), work.pick.frame) == order.end()) order.push_back(work.pick.frame);
+    if (std::find(order.begin(), order.end(), work.pick.frame) == order.end())
+      order.push_back(work.pick.frame);
   for (const std::size_t frame : order) {
     std::vector<std::size_t> here;
     for (std::size_t i = 0; i < works_.size(); ++i)
@@ -76,15 +78,21 @@ Step<void> Filler::fill_frame(const CardValues& card, const std::vector<std::siz
 }
 
 // One command for all fields of a frame, built in secret memory: fill([[index, text, expected], ...]).
-Step<std::vector<int>> Filler::call_fill(const CardValues& card, const Frame& frame, const std::vector<std::size_t>& works) {
+Step<std::vector<int>> Filler::call_fill(const CardValues& card, const Frame& frame,
+                                         const std::vector<std::size_t>& works) {
   SecretFrame command(kFillFrame);
   const Cdp::Id id = cdp_.begin_secret(command, "Runtime.callFunctionOn", frame.session);
-  command.plain("{").plain(Page::call_head(frame, "fill")).plain(",\"returnByValue\":true,\"userGesture\":true,\"arguments\":[{\"value\":[");
+  command.plain("{")
+      .plain(Page::call_head(frame, "fill"))
+      .plain(",\"returnByValue\":true,\"userGesture\":true,\"arguments\":[{\"value\":[");
   for (std::size_t i = 0; i < works.size(); ++i) {
     const Candidate& pick = works_[works[i]].pick;
     const SecretBytes text = card.text(pick.field, pick.shape);
     const SecretBytes expected = card.expected(pick.field, pick.shape);
-    command.plain(i == 0 ? "[" : ",[").plain(std::to_string(pick.index)).plain(",\"").secret(text.reveal(SecretAccess{}));
+    command.plain(i == 0 ? "[" : ",[")
+        .plain(std::to_string(pick.index))
+        .plain(",\"")
+        .secret(text.reveal(SecretAccess{}));
     command.plain("\",\"").secret(expected.reveal(SecretAccess{})).plain("\"]");
   }
   command.plain("]}]}}");
@@ -110,7 +118,8 @@ Step<void> Filler::finish(const CardValues& card, const Frame& frame, Work& work
   // The page works on key presses, or wants another form of the date.
   std::vector<Shape> shapes{work.pick.shape};
   if (work.pick.field == Field::exp) shapes.insert(shapes.end(), {Shape{0}, Shape{8}, Shape{1}});
-  if (work.pick.field == Field::exp_year) shapes.push_back(Shape{static_cast<std::uint8_t>(work.pick.shape.bits ^ 8)});
+  if (work.pick.field == Field::exp_year)
+    shapes.push_back(Shape{static_cast<std::uint8_t>(work.pick.shape.bits ^ 8)});
   for (const Shape shape : shapes) {
     PV_ASSIGN(const bool kept, type_keys(card, frame, work, shape));
     if (kept) return {};
@@ -125,7 +134,8 @@ Step<void> Filler::settle() {
     const std::string& id = frames_[work.pick.frame];
     const Frame* const frame = page_.frame(id);
     if (frame == nullptr) return stop(Outcome::navigated);
-    if (seen.insert(id).second) asked.emplace_back(id, page_.call(*frame, "settle", {argument(kSettleMs)}, true));
+    if (seen.insert(id).second)
+      asked.emplace_back(id, page_.call(*frame, "settle", {argument(kSettleMs)}, true));
   }
   // Sent along, to save a round trip: an event or a dead world tells of later changes.
   PV_TRY(page_.confirm_documents());
@@ -136,7 +146,9 @@ Step<void> Filler::settle() {
     for (Work& work : works_) {
       if (frames_[work.pick.frame] != id) continue;
       const Json::Array* const rows = answer->array();
-      const bool kept = rows != nullptr && std::any_of(rows->begin(), rows->end(), [&](const Json& row) { return says(row, work.pick.index, true); });
+      const bool kept = rows != nullptr && std::any_of(rows->begin(), rows->end(), [&](const Json& row) {
+                          return says(row, work.pick.index, true);
+                        });
       if (!kept) work.why = Why::not_kept;
       all_kept = all_kept && kept;
     }

@@ -34,7 +34,8 @@ class Filler {
   };
 
   Step<void> fill_frame(const CardValues& card, const std::vector<std::size_t>& works);
-  Step<std::vector<int>> call_fill(const CardValues& card, const Frame& frame, const std::vector<std::size_t>& works);
+  Step<std::vector<int>> call_fill(const CardValues& card, const Frame& frame,
+                                   const std::vector<std::size_t>& works);
   Step<void> finish(const CardValues& card, const Frame& frame, Work& work, int state);
   Step<void> step_select(const Frame& frame, Work& work);
   Step<bool> type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape);

@@ -57,7 +57,8 @@ Parse parse_http_head(ByteView data, HttpHead& out) noexcept {
     const std::string_view line = rest.substr(0, line_end);
     rest.remove_prefix(line_end + 2);
     if (first) {
-      if (!line.starts_with("HTTP/1.1 ") || !whole_number(line.substr(9, 3), out.status)) return Parse::malformed;
+      if (!line.starts_with("HTTP/1.1 ") || !whole_number(line.substr(9, 3), out.status))
+        return Parse::malformed;
       if (line.size() > 12 && line[12] != ' ') return Parse::malformed;
       first = false;
     } else if (!take_header(line, out)) {

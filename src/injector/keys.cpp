@@ -8,7 +8,7 @@
 namespace popvault::injector {
 namespace {
 
-constexpr int kMaxSteps = 60;      // of a select; further away it is set without keys
+constexpr int kMaxSteps = 60;  // of a select; further away it is set without keys
 constexpr int kFocusTries = 50;
 constexpr int kBackspace = 8, kArrowUp = 38, kArrowDown = 40;  // Windows virtual key codes
 constexpr std::size_t kKeyFrame = 1024;
@@ -20,7 +20,9 @@ Json argument(Json value) {
 }
 
 // The length of the UTF-8 sequence that starts with `first`.
-std::size_t sequence_length(std::uint8_t first) { return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
+std::size_t sequence_length(std::uint8_t first) {
+  return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
 
 }  // namespace
 
@@ -36,7 +38,8 @@ Step<void> Filler::key(const std::string& type, std::string_view name, int code)
   params.set("key", name);
   params.set("code", name);
   params.set("windowsVirtualKeyCode", code);
-  PV_ASSIGN(const Cdp::Reply reply, cdp_.wait(cdp_.send("Input.dispatchKeyEvent", std::move(params), page_.main_session())));
+  PV_ASSIGN(const Cdp::Reply reply,
+            cdp_.wait(cdp_.send("Input.dispatchKeyEvent", std::move(params), page_.main_session())));
   if (!reply.ok) return stop(Outcome::failed);
   return {};
 }
@@ -62,7 +65,8 @@ Step<bool> Filler::frame_has_focus(const Frame& frame) {
 }
 
 Step<void> Filler::erase(const Frame& frame, const Work& work) {
-  PV_ASSIGN(std::optional<Json> length, page_.value(page_.call(frame, "length", {argument(work.pick.index)})));
+  PV_ASSIGN(std::optional<Json> length,
+            page_.value(page_.call(frame, "length", {argument(work.pick.index)})));
   for (std::int64_t left = length ? length->int_or(0) : 0; left > 0; --left) {
     PV_ASSIGN(const bool focused, flag(frame, "focused", work.pick.index));
     if (!focused) break;
@@ -84,7 +88,10 @@ Step<bool> Filler::press(const Frame& frame, const Work& work, ByteView characte
     command.plain(",\"key\":\"").secret(character).plain("\"");
     if (digit) {
       // "Digit4"; the virtual key code of a digit is its character code.
-      command.plain(",\"code\":\"Digit").secret(character).plain("\",\"windowsVirtualKeyCode\":").secret_number(character[0]);
+      command.plain(",\"code\":\"Digit")
+          .secret(character)
+          .plain("\",\"windowsVirtualKeyCode\":")
+          .secret_number(character[0]);
     }
     command.plain("}}");
     PV_TRY(cdp_.send_secret(command));
@@ -121,7 +128,8 @@ Step<void> Filler::step_select(const Frame& frame, Work& work) {
   if (!prepared) return reject(work, Why::hidden);
   PV_ASSIGN(const bool here, frame_has_focus(frame));
   for (int i = 0; here && i < kMaxSteps; ++i) {
-    PV_ASSIGN(const std::optional<Json> answer, page_.value(page_.call(frame, "direction", {argument(work.pick.index)})));
+    PV_ASSIGN(const std::optional<Json> answer,
+              page_.value(page_.call(frame, "direction", {argument(work.pick.index)})));
     PV_TRY(unchanged());
     PV_ASSIGN(const bool focused, flag(frame, "focused", work.pick.index));
     const std::int64_t way = answer ? answer->int_or(0) : 0;
@@ -158,8 +166,10 @@ bool Filler::clear_by_finder() {
     const std::string& id = frames_[work.pick.frame];
     if (std::any_of(asked.begin(), asked.end(), [&](const auto& one) { return one.first == id; })) continue;
     const Frame* const frame = page_.frame(id);
-    if (frame == nullptr || frame->world.empty()) all = false;
-    else asked.emplace_back(id, page_.call(*frame, "clear", {}, true));
+    if (frame == nullptr || frame->world.empty())
+      all = false;
+    else
+      asked.emplace_back(id, page_.call(*frame, "clear", {}, true));
   }
   for (const auto& [frame, call] : asked) {
     const auto answer = page_.value(call);
@@ -167,7 +177,8 @@ bool Filler::clear_by_finder() {
     if (rows == nullptr) return false;
     for (Work& work : works_) {
       if (frames_[work.pick.frame] != frame) continue;
-      work.left = std::any_of(rows->begin(), rows->end(), [&](const Json& row) { return says(row, work.pick.index, false); });
+      work.left = std::any_of(rows->begin(), rows->end(),
+                              [&](const Json& row) { return says(row, work.pick.index, false); });
       all = all && !work.left;
     }
   }

@@ -7,6 +7,18 @@ namespace {
 
 Json object(std::initializer_list<Json::Object::value_type> members) { return Json::Object(members); }
 
+// The frame with a new document: its place in the page is the same.
+Frame renewed(const Frame& old) {
+  Frame out;
+  out.id = old.id;
+  out.parent = old.parent;
+  out.session = old.session;
+  out.owner_node = old.owner_node;
+  out.owner = old.owner;
+  out.owner_asked = old.owner_asked;
+  return out;
+}
+
 }  // namespace
 
 Page::Page(Cdp& cdp, const Job& job) : cdp_(cdp), job_(job) {
@@ -18,14 +30,16 @@ Step<void> Page::attach() {
   const Cdp::Id targets = cdp_.send("Target.getTargets");
   PV_ASSIGN(const Cdp::Reply list, cdp_.wait(targets));
   PV_ASSIGN(const std::string target, pick_target(list.result, job_));
-  const Cdp::Id attaching = cdp_.send("Target.attachToTarget", object({{"targetId", target}, {"flatten", true}}));
+  const Cdp::Id attaching =
+      cdp_.send("Target.attachToTarget", object({{"targetId", target}, {"flatten", true}}));
   PV_ASSIGN(const Cdp::Reply attached, cdp_.wait(attaching));
   if (!attached.ok) return stop(Outcome::page_not_found);
   // The main frame's id is the page's target id.
   start(attached.result["sessionId"].text_or(""), target, "");
   PV_ASSIGN(const Cdp::Reply system, cdp_.wait(info));
   const std::string command_line = system.result["commandLine"].text_or("");
-  if (command_line.empty() || !browser_allowed(command_line, job_.allow_loopback_http)) return stop(Outcome::browser_refused);
+  if (command_line.empty() || !browser_allowed(command_line, job_.allow_loopback_http))
+    return stop(Outcome::browser_refused);
   return {};
 }
 
@@ -36,18 +50,25 @@ void Page::start(const std::string& session, const std::string& root, const std:
   const Json::Array only_frames{object({{"type", "iframe"}}), object({{"exclude", true}})};
   // Answered after the frames that are there already have been announced.
   ask(cdp_.send("Target.setAutoAttach",
-                object({{"autoAttach", true}, {"waitForDebuggerOnStart", false}, {"flatten", true}, {"filter", only_frames}}), session),
+                object({{"autoAttach", true},
+                        {"waitForDebuggerOnStart", false},
+                        {"flatten", true},
+                        {"filter", only_frames}}),
+                session),
       [](const Cdp::Reply&) {});
-  Frame& frame = frames_[root];
+  // It may have been a frame of its parent's process until now.
+  if (frames_.contains(root)) gone(root);
+  Frame& frame = frames_[root] = Frame{};
   frame.id = root;
   frame.session = session;
   ask_tree(session);
   ask_world(frame);
   if (parent_session.empty()) return;
-  ask(cdp_.send("DOM.getFrameOwner", object({{"frameId", root}}), parent_session), [this, root](const Cdp::Reply& reply) {
-    frames_[root].owner_node = reply.result["backendNodeId"].int_or(0);
-    ask_owner(root);
-  });
+  ask(cdp_.send("DOM.getFrameOwner", object({{"frameId", root}}), parent_session),
+      [this, root](const Cdp::Reply& reply) {
+        frames_[root].owner_node = reply.result["backendNodeId"].int_or(0);
+        ask_owner(root);
+      });
 }
 
 void Page::ask_tree(const std::string& session) {
@@ -55,7 +76,9 @@ void Page::ask_tree(const std::string& session) {
     std::set<std::string> seen;
     take_tree(session, reply.result["frameTree"], seen);
     if (seen.empty()) return;
-    std::erase_if(frames_, [&](const auto& item) { return item.second.session == session && !seen.contains(item.first); });
+    std::erase_if(frames_, [&](const auto& item) {
+      return item.second.session == session && !seen.contains(item.first);
+    });
   });
 }
 
@@ -68,7 +91,7 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
   const std::string loader = told["loaderId"].text_or("");
   if (!frame.loader.empty() && frame.loader != loader) {
     gone(id);
-    frames_[id] = Frame{};
+    frame = renewed(frame);
   }
   frame.id = id;
   frame.session = session;
@@ -79,10 +102,11 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
   if (!frame.parent.empty() && frame.owner_node == 0) {
     const Frame* const parent = this->frame(frame.parent);
     if (parent != nullptr && parent->session == session)
-      ask(cdp_.send("DOM.getFrameOwner", object({{"frameId", id}}), session), [this, id](const Cdp::Reply& reply) {
-        frames_[id].owner_node = reply.result["backendNodeId"].int_or(0);
-        ask_owner(id);
-      });
+      ask(cdp_.send("DOM.getFrameOwner", object({{"frameId", id}}), session),
+          [this, id](const Cdp::Reply& reply) {
+            frames_[id].owner_node = reply.result["backendNodeId"].int_or(0);
+            ask_owner(id);
+          });
   }
   load_finder(id);
   if (const Json::Array* children = tree["childFrames"].array())
@@ -93,7 +117,8 @@ void Page::ask_world(Frame& frame) {
   if (frame.asked) return;
   frame.asked = true;
   const std::string id = frame.id;
-  ask(cdp_.send("Page.createIsolatedWorld", object({{"frameId", id}, {"worldName", "popvault"}}), frame.session),
+  ask(cdp_.send("Page.createIsolatedWorld", object({{"frameId", id}, {"worldName", "popvault"}}),
+                frame.session),
       [this, id](const Cdp::Reply& reply) {
         Frame& made = frames_[id];
         made.context = reply.result["executionContextId"].int_or(0);
@@ -109,8 +134,10 @@ void Page::load_finder(const std::string& frame_id) {
   Frame& frame = frames_[frame_id];
   if (frame.context == 0 || frame.loader.empty() || !frame.world.empty() || !wanted(frame)) return;
   const auto evaluate = [&](std::string_view expression, bool by_value) {
-    return cdp_.send("Runtime.evaluate",
-                     object({{"contextId", frame.context}, {"expression", expression}, {"returnByValue", by_value}}), frame.session);
+    return cdp_.send(
+        "Runtime.evaluate",
+        object({{"contextId", frame.context}, {"expression", expression}, {"returnByValue", by_value}}),
+        frame.session);
   };
   frame.world = "asked";
   ask(evaluate(kFinderSource, false), [this, frame_id](const Cdp::Reply& reply) {
@@ -127,8 +154,12 @@ void Page::ask_owner(const std::string& frame_id) {
   const Frame* const parent = this->frame(frame.parent);
   if (frame.owner_node == 0 || frame.owner_asked || parent == nullptr || parent->context == 0) return;
   frame.owner_asked = true;
-  ask(cdp_.send("DOM.resolveNode", object({{"backendNodeId", frame.owner_node}, {"executionContextId", parent->context}}), parent->session),
-      [this, frame_id](const Cdp::Reply& reply) { frames_[frame_id].owner = reply.result["object"]["objectId"].text_or(""); });
+  ask(cdp_.send("DOM.resolveNode",
+                object({{"backendNodeId", frame.owner_node}, {"executionContextId", parent->context}}),
+                parent->session),
+      [this, frame_id](const Cdp::Reply& reply) {
+        frames_[frame_id].owner = reply.result["object"]["objectId"].text_or("");
+      });
 }
 
 void Page::ask_scan(const Frame& frame) {
@@ -137,12 +168,7 @@ void Page::ask_scan(const Frame& frame) {
     Frame& scanned = frames_[id];
     scanned.scan = reply.result["result"]["value"];
     // The document went away under us: a new world is made when its successor is known.
-    if (reply.ok) return;
-    Frame fresh;
-    fresh.id = id;
-    fresh.parent = scanned.parent;
-    fresh.session = scanned.session;
-    scanned = fresh;
+    if (!reply.ok) scanned = renewed(scanned);
   });
 }
 
@@ -191,14 +217,17 @@ bool Page::listed(const Frame& frame) const {
 }
 
 std::string Page::call_head(const Frame& frame, std::string_view function) {
-  return std::string("\"objectId\":").append(json_quote(frame.world)).append(",\"functionDeclaration\":").append(
-      json_quote(std::string("function(...a){return this.").append(function).append("(...a)}")));
+  return std::string("\"objectId\":")
+      .append(json_quote(frame.world))
+      .append(",\"functionDeclaration\":")
+      .append(json_quote(std::string("function(...a){return this.").append(function).append("(...a)}")));
 }
 
 Cdp::Id Page::call(const Frame& frame, std::string_view function, Json::Array args, bool await) {
   return cdp_.send("Runtime.callFunctionOn",
                    object({{"objectId", frame.world},
-                           {"functionDeclaration", std::string("function(...a){return this.").append(function).append("(...a)}")},
+                           {"functionDeclaration",
+                            std::string("function(...a){return this.").append(function).append("(...a)}")},
                            {"arguments", std::move(args)},
                            {"returnByValue", true},
                            {"userGesture", true},

@@ -23,8 +23,10 @@ void Page::on_event(const Cdp::Event& event) {
       gone(id);
       frame = Frame{};
     }
-    if (!sessions_.empty() && sessions_.front().id == session) changed_ = changed_ || !pinned_.empty();
-    else std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
+    if (!sessions_.empty() && sessions_.front().id == session)
+      changed_ = changed_ || !pinned_.empty();
+    else
+      std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
   } else if (event.method == "Page.frameNavigated") {
     gone(params["frame"]["id"].text_or(""));
   } else if (event.method == "Page.frameDetached") {
@@ -67,7 +69,8 @@ Step<void> Page::open_closed_roots() {
 void Page::find_roots(const Json& node, std::string frame_id) {
   if (const Json::Array* roots = node["shadowRoots"].array()) {
     for (const Json& root : *roots) {
-      if (root["shadowRootType"].text_or("") == "closed") give_root(frame_id, root["backendNodeId"].int_or(0));
+      if (root["shadowRootType"].text_or("") == "closed")
+        give_root(frame_id, root["backendNodeId"].int_or(0));
       find_roots(root, frame_id);
     }
   }
@@ -80,11 +83,13 @@ void Page::give_root(const std::string& frame_id, std::int64_t node) {
   const Frame* const inside = frame(frame_id);
   if (inside == nullptr || inside->world.empty() || node == 0) return;
   const std::string id = frame_id;
-  ask(cdp_.send("DOM.resolveNode", object({{"backendNodeId", node}, {"executionContextId", inside->context}}), inside->session),
+  ask(cdp_.send("DOM.resolveNode", object({{"backendNodeId", node}, {"executionContextId", inside->context}}),
+                inside->session),
       [this, id](const Cdp::Reply& reply) {
         const Frame* const now = frame(id);
         if (!reply.ok || now == nullptr || now->world.empty()) return;
-        ask(call(*now, "addRoot", {object({{"objectId", reply.result["object"]["objectId"]}})}), [](const Cdp::Reply&) {});
+        ask(call(*now, "addRoot", {object({{"objectId", reply.result["object"]["objectId"]}})}),
+            [](const Cdp::Reply&) {});
       });
 }
 

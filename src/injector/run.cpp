@@ -12,10 +12,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kFindFor{1500};     // how long fields may take to appear
-constexpr milliseconds kCodeFor{400};      // and a code field, when number and expiry are there
+constexpr milliseconds kFindFor{1500};  // how long fields may take to appear
+constexpr milliseconds kCodeFor{400};   // and a code field, when number and expiry are there
 constexpr milliseconds kLookEvery{40};
-constexpr milliseconds kClearFor{1500};    // after the daemon hung up or the time is over
+constexpr milliseconds kClearFor{1500};  // after the daemon hung up or the time is over
 
 struct Search {
   Choice choice;
@@ -36,12 +36,14 @@ Step<Search> look_and_choose(Page& page, const Job& job) {
   }
   if (!choice) return tl::unexpected(choice.error());
   // The page is still being made: what it asks for is not known yet.
-  if (choice->without_cvc && found.loading) return stop(Outcome::fields_missing, {{Field::cvc, kNoOrigin, Why::missing}});
+  if (choice->without_cvc && found.loading)
+    return stop(Outcome::fields_missing, {{Field::cvc, kNoOrigin, Why::missing}});
   return Search{std::move(*choice), std::move(found.frames)};
 }
 
 bool may_pass(Outcome outcome) {
-  return outcome == Outcome::fields_missing || outcome == Outcome::fields_ambiguous || outcome == Outcome::origin_not_allowed;
+  return outcome == Outcome::fields_missing || outcome == Outcome::fields_ambiguous ||
+         outcome == Outcome::origin_not_allowed;
 }
 
 // Looks again and again until all fields are there.

@@ -26,7 +26,9 @@ scmp_arg_cmp when(unsigned argument, scmp_compare how, scmp_datum_t a, scmp_datu
   return {argument, how, a, b};
 }
 
-bool allow(scmp_filter_ctx filter, int call) { return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0; }
+bool allow(scmp_filter_ctx filter, int call) {
+  return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0;
+}
 
 bool allow_if(scmp_filter_ctx filter, int call, scmp_arg_cmp condition) {
   return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, condition) == 0;
@@ -36,7 +38,8 @@ bool allow_descriptors(scmp_filter_ctx filter) {
   bool ok = allow(filter, SCMP_SYS(close)) && allow(filter, SCMP_SYS(poll)) && allow(filter, SCMP_SYS(ppoll));
   // Reading: the control channel, the browser, and a bundle that came as a pipe (its number is 5 or above).
   ok = ok && allow_if(filter, SCMP_SYS(read), when(0, SCMP_CMP_GE, kControl));
-  for (unsigned fd = 1; fd <= kBrowser; ++fd) ok = ok && allow_if(filter, SCMP_SYS(write), when(0, SCMP_CMP_EQ, fd));
+  for (unsigned fd = 1; fd <= kBrowser; ++fd)
+    ok = ok && allow_if(filter, SCMP_SYS(write), when(0, SCMP_CMP_EQ, fd));
   ok = ok && allow_if(filter, SCMP_SYS(recvmsg), when(0, SCMP_CMP_EQ, kControl));
   ok = ok && allow_if(filter, SCMP_SYS(sendmsg), when(0, SCMP_CMP_EQ, kControl));
   // What a received descriptor is, and that a pipe must not hold us.
@@ -50,15 +53,18 @@ bool allow_descriptors(scmp_filter_ctx filter) {
 
 bool allow_memory(scmp_filter_ctx filter) {
   const scmp_arg_cmp not_executable = when(2, SCMP_CMP_MASKED_EQ, PROT_EXEC);
-  bool ok = allow_if(filter, SCMP_SYS(mmap), not_executable) && allow_if(filter, SCMP_SYS(mprotect), not_executable);
-  for (const int call : {SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk)}) ok = ok && allow(filter, call);
+  bool ok = allow_if(filter, SCMP_SYS(mmap), not_executable) &&
+            allow_if(filter, SCMP_SYS(mprotect), not_executable);
+  for (const int call : {SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk)})
+    ok = ok && allow(filter, call);
   return ok;
 }
 
 bool allow_rest(scmp_filter_ctx filter) {
   bool ok = true;
-  for (const int call : {SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
-                         SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn)})
+  for (const int call :
+       {SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
+        SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn)})
     ok = ok && allow(filter, call);
   return ok;
 }
@@ -67,12 +73,14 @@ bool allow_rest(scmp_filter_ctx filter) {
 // What the sanitizers need to write a report. No product is built so.
 bool allow_sanitizer_runtime(scmp_filter_ctx filter) {
   bool ok = true;
-  for (const int call : {SCMP_SYS(openat), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(mmap), SCMP_SYS(mprotect),
-                         SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction),
-                         SCMP_SYS(rt_sigprocmask), SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(tgkill), SCMP_SYS(prctl),
-                         SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64),
-                         SCMP_SYS(getdents64), SCMP_SYS(lseek), SCMP_SYS(stat), SCMP_SYS(ioctl), SCMP_SYS(getuid),
-                         SCMP_SYS(munlock), SCMP_SYS(mlock), SCMP_SYS(nanosleep)})
+  for (const int call :
+       {SCMP_SYS(openat),       SCMP_SYS(read),           SCMP_SYS(write),       SCMP_SYS(mmap),
+        SCMP_SYS(mprotect),     SCMP_SYS(readlink),       SCMP_SYS(readlinkat),  SCMP_SYS(sigaltstack),
+        SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(gettid),      SCMP_SYS(getpid),
+        SCMP_SYS(tgkill),       SCMP_SYS(prctl),          SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
+        SCMP_SYS(getrlimit),    SCMP_SYS(prlimit64),      SCMP_SYS(getdents64),  SCMP_SYS(lseek),
+        SCMP_SYS(stat),         SCMP_SYS(ioctl),          SCMP_SYS(getuid),      SCMP_SYS(munlock),
+        SCMP_SYS(mlock),        SCMP_SYS(nanosleep)})
     ok = ok && allow(filter, call);
   return ok;
 }
@@ -83,7 +91,9 @@ bool allow_sanitizer_runtime(scmp_filter_ctx) { return true; }
 }  // namespace
 
 void clear_environment() noexcept { clearenv(); }
-bool make_undumpable() noexcept { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0; }
+bool make_undumpable() noexcept {
+  return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
 
 bool forbid_core() noexcept {
   const rlimit none{0, 0};
@@ -99,7 +109,8 @@ bool refuse_tracer() noexcept {
   const ssize_t size = read(fd, text, sizeof text);
   close(fd);
   if (size <= 0) return false;
-  return std::string_view(text, static_cast<std::size_t>(size)).find("\nTracerPid:\t0\n") != std::string_view::npos;
+  return std::string_view(text, static_cast<std::size_t>(size)).find("\nTracerPid:\t0\n") !=
+         std::string_view::npos;
 }
 
 bool close_other_descriptors() noexcept {

@@ -84,7 +84,9 @@ Step<std::vector<Climb>> climb(Page& page, Found& found, const std::vector<Climb
     const Frame* const inner = page.frame(one.frame);
     const Frame* const outer = inner == nullptr ? nullptr : page.frame(inner->parent);
     if (candidate.why == Why::ok && outer != nullptr && !outer->parent.empty())
-      next.push_back({one.candidate, outer->id, {(*answer)["x"].number().value_or(-1), (*answer)["y"].number().value_or(-1)}});
+      next.push_back({one.candidate,
+                      outer->id,
+                      {(*answer)["x"].number().value_or(-1), (*answer)["y"].number().value_or(-1)}});
   }
   return next;
 }
@@ -106,7 +108,8 @@ Step<Found> look(Page& page, const Job& job, bool unlisted_too) {
   std::vector<Climb> climbs;
   for (const auto& [id, frame] : page.frames()) {
     const bool listed = page.listed(frame);
-    if (frame.origin != kNoOrigin && (frame.scan.is_null() || !frame.scan["complete"].bool_or(false))) out.loading = true;
+    if (frame.origin != kNoOrigin && (frame.scan.is_null() || !frame.scan["complete"].bool_or(false)))
+      out.loading = true;
     const Json::Array* const rows = frame.scan["found"].array();
     if (rows == nullptr) continue;
     out.suspects = out.suspects || (listed && frame.scan["suspects"].int_or(0) > 0);

@@ -15,7 +15,8 @@ std::optional<std::string_view> switch_value(std::string_view line, std::string_
     if (!rest.starts_with(name)) continue;
     const std::string_view after = rest.substr(name.size());
     if (after.empty() || after.front() == ' ') return std::string_view{};
-    if (after.front() == '=') return after.substr(1, after.find(' ') == after.npos ? after.npos : after.find(' ') - 1);
+    if (after.front() == '=')
+      return after.substr(1, after.find(' ') == after.npos ? after.npos : after.find(' ') - 1);
   }
   return std::nullopt;
 }
@@ -32,7 +33,8 @@ Step<std::string> pick_target(const Json& targets, const Job& job) {
   std::vector<std::string> matches;
   for (const Json& target : *list) {
     if (target["type"].text_or("") != "page") continue;
-    if (target[job.by_target_id ? "targetId" : "url"].text_or("") == job.page) matches.push_back(target["targetId"].text_or(""));
+    if (target[job.by_target_id ? "targetId" : "url"].text_or("") == job.page)
+      matches.push_back(target["targetId"].text_or(""));
   }
   if (matches.empty()) return stop(Outcome::page_not_found);
   if (matches.size() > 1) return stop(Outcome::page_ambiguous);
@@ -40,9 +42,9 @@ Step<std::string> pick_target(const Json& targets, const Job& job) {
 }
 
 bool browser_allowed(std::string_view command_line, bool allow_loopback_http) {
-  for (const std::string_view name : {"log-net-log", "v", "vmodule", "proxy-server", "proxy-pac-url", "proxy-auto-detect",
-                                      "host-resolver-rules", "host-rules", "ssl-key-log-file", "net-log-capture-mode",
-                                      "disable-web-security"})
+  for (const std::string_view name : {"log-net-log", "v", "vmodule", "proxy-server", "proxy-pac-url",
+                                      "proxy-auto-detect", "host-resolver-rules", "host-rules",
+                                      "ssl-key-log-file", "net-log-capture-mode", "disable-web-security"})
     if (switch_value(command_line, name)) return false;
   // The certificate checks are what ties an https origin to the merchant.
   for (const std::string_view name : {"ignore-certificate-errors", "ignore-certificate-errors-spki-list"})

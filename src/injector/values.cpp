@@ -60,11 +60,12 @@ SecretBytes in_groups(ByteView digits) {
 
 std::optional<CardValues> CardValues::create(Bundle bundle, bool has_cvc, bool has_holder) {
   const auto get = [&](std::string_view name) { return bundle.find(name, SecretAccess{}); };
-  if (!all_digits(get("number"), 12, 19) || !all_digits(get("exp_month"), 2, 2) || !is_month(*get("exp_month")) ||
-      !all_digits(get("exp_year"), 4, 4))
+  if (!all_digits(get("number"), 12, 19) || !all_digits(get("exp_month"), 2, 2) ||
+      !is_month(*get("exp_month")) || !all_digits(get("exp_year"), 4, 4))
     return std::nullopt;
   if (has_cvc && !all_digits(get("cvv"), 3, 4)) return std::nullopt;
-  if (has_holder && (!get("holder") || get("holder")->empty() || get("holder")->size() > 200)) return std::nullopt;
+  if (has_holder && (!get("holder") || get("holder")->empty() || get("holder")->size() > 200))
+    return std::nullopt;
   return CardValues(std::move(bundle));
 }
 
@@ -77,7 +78,8 @@ SecretBytes CardValues::text(Field field, Shape shape) const {
   const ByteView year = part("exp_year");
   const ByteView shaped_year = shape.long_year() ? year : year.last(2);
   switch (field) {
-    case Field::number: return shape.grouped() ? in_groups(part("number")) : SecretBytes::copy_of(part("number"));
+    case Field::number:
+      return shape.grouped() ? in_groups(part("number")) : SecretBytes::copy_of(part("number"));
     case Field::cvc: return SecretBytes::copy_of(part("cvv"));
     case Field::holder: return SecretBytes::copy_of(name_part(part("holder"), shape));
     case Field::exp_month: return SecretBytes::copy_of(month);

@@ -61,7 +61,8 @@ std::size_t write_frame_head(std::span<std::uint8_t, kMaxFrameHead> out, Opcode 
 }
 
 void apply_mask(std::span<std::uint8_t> payload, const std::array<std::uint8_t, 4>& mask) noexcept {
-  for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<std::uint8_t>(payload[i] ^ mask[i & 3]);
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    payload[i] = static_cast<std::uint8_t>(payload[i] ^ mask[i & 3]);
 }
 
 std::array<std::uint8_t, 4> fresh_mask() noexcept {
