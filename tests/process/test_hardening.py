@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import programs
 from support.home import Home, wait_until
+from support.processes import descendants, status_of
 from support.users import PYTHON, User
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,17 +25,7 @@ NOTHING = {"mem": False, "process_vm_readv": False, "pidfd_getfd": False, "proc"
 
 def family(pid):
     """The process and its descendants."""
-    out = [pid]
-    for name in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/children" % (pid, name), encoding="ascii") as file:
-            for child in file.read().split():
-                out += family(int(child))
-    return out
-
-
-def proc_status(pid):
-    with open("/proc/%d/status" % pid, encoding="utf-8", errors="replace") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    return [pid] + descendants(pid)
 
 
 class AsRoot(unittest.TestCase):
@@ -71,20 +62,22 @@ class AsRoot(unittest.TestCase):
 
     def test_no_new_privileges(self):
         for pid in self.pids:
-            self.assertEqual(proc_status(pid)["NoNewPrivs"], "1")
-        self.assertEqual(proc_status(os.getpid())["NoNewPrivs"], "0")  # the control
+            self.assertEqual(status_of(pid)["NoNewPrivs"], "1")
+        self.assertEqual(status_of(os.getpid())["NoNewPrivs"], "0")  # the control
+
+    def environment_of(self, pid):
+        with open("/proc/%d/environ" % pid, "rb") as file:
+            return file.read()
 
     def test_environment(self):
         """Nothing of it is left, not even in the pages the kernel put it in."""
         for pid in self.pids:
-            with open("/proc/%d/environ" % pid, "rb") as file:
-                data = file.read()
+            data = self.environment_of(pid)
             self.assertNotIn(b"inherited-mark", data)
             self.assertEqual(data.strip(b"\x00"), b"")
         child = subprocess.Popen(["sleep", "60"], env={"PV_MARK": "inherited-mark"})
         try:
-            with open("/proc/%d/environ" % child.pid, "rb") as file:
-                self.assertIn(b"inherited-mark", file.read())
+            wait_until(lambda: b"inherited-mark" in self.environment_of(child.pid), "the control's environment")
         finally:
             child.kill()
             child.wait()
@@ -106,7 +99,7 @@ class AsRoot(unittest.TestCase):
         self.assertGreaterEqual(seen, 6)
 
     def test_signals_of_files(self):
-        ignored = int(proc_status(self.home.pid)["SigIgn"], 16)
+        ignored = int(status_of(self.home.pid)["SigIgn"], 16)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             self.assertTrue(ignored >> (number - 1) & 1)
 
@@ -196,7 +189,7 @@ class Matrix(unittest.TestCase):
     def test_the_daemon_and_its_children(self):
         for pid in family(self.home.pid):
             with self.subTest(pid=pid):
-                self.assertEqual(int(proc_status(pid)["Uid"].split()[0]), self.user.uid)
+                self.assertEqual(int(status_of(pid)["Uid"].split()[0]), self.user.uid)
                 self.assertEqual(self.attack(pid, self.user), NOTHING)
         self.assertEqual(self.home.cli("status").json["state"], "unlocked")
 

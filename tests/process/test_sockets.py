@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support.home import Home, wait_until
-from support.programs import PublicCopy
+from support.programs import PublicCopy, program
 from support.rpc import Client, Closed, bundle
 from support.users import PYTHON, User
 
@@ -427,6 +427,47 @@ except PermissionError:
 except (BrokenPipeError, ConnectionResetError):
     print("closed")
 """
+
+
+class Activation(unittest.TestCase):
+    """Sockets that a service manager made and passed (LISTEN_FDS)."""
+
+    def test_passed_sockets(self):
+        with Home() as home:
+            os.mkdir(home.path, 0o700)
+            os.mkdir(home.runtime, 0o700)
+            listening = []
+            for path in (home.agent_socket, home.owner_socket):
+                one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                one.bind(path)
+                os.chmod(path, 0o600)
+                one.listen(16)
+                listening.append(one)
+            early = Client(home.agent_socket)  # it connected before the daemon was there
+            self.addCleanup(early.close)
+            early.send('{"jsonrpc":"2.0","id":1,"method":"vault.status"}\n')
+            first, second = (one.fileno() for one in listening)
+            script = "exec 3<&%d 4<&%d; LISTEN_PID=$$ LISTEN_FDS=2 exec %s --foreground" % (
+                first, second, program("popvaultd"))
+            with open(home.log, "ab") as log:
+                home.daemon = subprocess.Popen(["bash", "-c", script], env=home.env(), pass_fds=(first, second),
+                                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            for one in listening:
+                one.close()
+            self.assertEqual(early.reply()["result"]["state"], "uninitialised")
+            home.make_vault()
+            self.assertEqual(home.cli("status").json["state"], "unlocked")
+
+    def test_the_end_is_graceful(self):
+        with Home() as home:
+            home.start()
+            home.make_vault()
+            home.daemon.terminate()
+            self.assertEqual(home.daemon.wait(15), 0)
+            self.assertFalse(os.path.exists(home.owner_socket))
+            home.daemon = None
+            home.start()
+            home.unlock()
 
 
 class OtherUsers(unittest.TestCase):

@@ -138,13 +138,13 @@ class Home:
 
     # The daemon.
 
-    def start(self, env=None, prefix=(), **options):
+    def start(self, *arguments, env=None, **options):
         """popvaultd --foreground; returns when it listens."""
         with open(self.log, "ab") as log:
             if self.user:
                 os.chown(self.log, self.user.uid, self.user.gid)
             who = {**self._who(), **options}
-            self.daemon = subprocess.Popen([*prefix, programs.program("popvaultd", self.build), "--foreground"],
+            self.daemon = subprocess.Popen([programs.program("popvaultd", self.build), "--foreground", *arguments],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env or self.env(),
                                            cwd=self.base, start_new_session=True, **who)
         end = time.monotonic() + 30

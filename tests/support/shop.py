@@ -119,6 +119,7 @@ class Shop:
     def __init__(self):
         self.processor = Processor()
         self.posted = []  # forms that were posted to the shop itself
+        self.beacons = []  # paths of what pages told with sendBeacon("/beacon/...")
         self.pages = {}   # path -> HTML text: further pages for a test
         self.server = Server(self._answer)
         self.port = self.server.port
@@ -129,6 +130,9 @@ class Shop:
         return "http://%s.localhost:%d%s" % (host, self.port, path)
 
     def _answer(self, handler, method, path, query, body):
+        if path.startswith("/beacon/"):
+            self.beacons.append(path)
+            return 204, HTML, b""
         if path in self.pages:
             return 200, HTML, self.pages[path].encode()
         if method == "POST" and path == "/charge":
