@@ -154,9 +154,16 @@ class Browser:
 
     def frames(self, page):
         """Sessions of the out-of-process frames below a page, by URL."""
+        targets = {info["targetId"]: info for info in self.targets()}
+
+        def below(info):
+            while info and info["type"] == "iframe":
+                info = targets.get(info.get("parentId"))
+            return bool(info) and info["targetId"] == page.target_id
+
         found = {}
-        for info in self.targets():
-            if info["type"] == "iframe":
+        for info in targets.values():
+            if info["type"] == "iframe" and below(info):
                 found[info["url"]] = self.attach(info["targetId"])
         return found
 
