@@ -27,7 +27,7 @@ const Merchant* Policy::find(std::string_view origin) const noexcept {
 
 bool Policy::allows_record(std::string_view id) const noexcept {
   return std::any_of(records.begin(), records.end(),
-                     [&](const std::string& r) { return r == id || (r == "*" && id.starts_with("crd_")); });
+                     [&](const std::string& r) { return r == "*" ? id.starts_with("crd_") : r == id; });
 }
 
 Decision decide(const UseRequest& request, const Policy* policy, std::int64_t spent_day) noexcept {
