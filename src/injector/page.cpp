@@ -97,7 +97,9 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
   frame.session = session;
   frame.loader = loader;
   frame.parent = told["parentId"].text_or("");
-  frame.origin = origin_index(job_, told["url"].text_or(""), told["securityOrigin"].text_or(""));
+  const std::string url = told["url"].text_or("");
+  frame.blank = !frame.parent.empty() && (url.empty() || url == "about:blank");
+  frame.origin = origin_index(job_, url, told["securityOrigin"].text_or(""));
   if (wanted(frame)) ask_world(frame);
   if (!frame.parent.empty() && frame.owner_node == 0) {
     const Frame* const parent = this->frame(frame.parent);

@@ -24,6 +24,7 @@ struct Frame {
   Json scan;                        // what the finder saw last
   bool asked = false;               // a world was asked for
   bool owner_asked = false;
+  bool blank = false;               // still the empty document that a frame begins with
 };
 
 class Page {
@@ -52,6 +53,8 @@ class Page {
 
   void pin(const std::set<std::string>& frames);
   bool changed() const { return changed_; }
+  // A frame is on its way to a document of a listed origin.
+  bool awaits_document() const { return !coming_.empty(); }
   // Asks the browser again which documents there are and compares with the pinned ones.
   Step<void> confirm_documents();
   // The session that keys go to.
@@ -86,6 +89,7 @@ class Page {
   std::map<std::string, Frame> frames_;
   std::deque<std::pair<Cdp::Id, Then>> pending_;
   std::set<std::string> pinned_;
+  std::set<std::string> coming_;  // frames on their way to a listed origin
   bool changed_ = false;
   bool unlisted_too_ = false;
 };

@@ -1,4 +1,5 @@
 // What changes in a page while we work on it, and the closed shadow roots in it. See page.hpp.
+#include "base/origin.hpp"
 #include "injector/page.hpp"
 
 namespace popvault::injector {
@@ -29,13 +30,20 @@ void Page::on_event(const Cdp::Event& event) {
       std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
   } else if (event.method == "Page.frameNavigated") {
     gone(params["frame"]["id"].text_or(""));
+    coming_.erase(params["frame"]["id"].text_or(""));
   } else if (event.method == "Page.frameDetached") {
     gone(params["frameId"].text_or(""));
+    coming_.erase(params["frameId"].text_or(""));
+  } else if (event.method == "Page.frameStoppedLoading") {
+    coming_.erase(params["frameId"].text_or(""));
   } else if (event.method == "Page.javascriptDialogOpening") {
     // A page that complains in a dialog stands still until somebody answers; nobody else will.
     cdp_.send("Page.handleJavaScriptDialog", object({{"accept", false}}), event.session);
   } else if (event.method == "Page.frameStartedNavigating") {
-    if (params["navigationType"].text_or("") != "sameDocument") gone(params["frameId"].text_or(""));
+    if (params["navigationType"].text_or("") == "sameDocument") return;
+    gone(params["frameId"].text_or(""));
+    const auto to = Origin::of_url(params["url"].text_or(""));
+    if (to && origin_index(job_, to->text(), to->text()) != kNoOrigin) coming_.insert(params["frameId"].text_or(""));
   }
 }
 

@@ -62,6 +62,9 @@ Step<Search> search(Cdp& cdp, Page& page, const Job& job) {
   PV_ASSIGN(const Found all, look(page, job, true));
   auto choice = choose(all.candidates, {job.has_cvc, job.has_holder});
   if (!choice) return tl::unexpected(choice.error());
+  // A frame of a listed origin is still to come: what the page asks for is not known.
+  if (choice->without_cvc && page.awaits_document())
+    return stop(Outcome::fields_missing, {{Field::cvc, kNoOrigin, Why::missing}});
   return Search{std::move(*choice), all.frames};
 }
 

@@ -105,9 +105,11 @@ Step<Point> fresh_point(Page& page, const Frame& frame, int index) {
 Step<Found> look(Page& page, const Job& job, bool unlisted_too) {
   PV_TRY(page.survey(unlisted_too));
   Found out;
+  out.loading = page.awaits_document();
   std::vector<Climb> climbs;
   for (const auto& [id, frame] : page.frames()) {
     const bool listed = page.listed(frame);
+    out.loading = out.loading || frame.blank;
     if (frame.origin != kNoOrigin && (frame.scan.is_null() || !frame.scan["complete"].bool_or(false)))
       out.loading = true;
     const Json::Array* const rows = frame.scan["found"].array();

@@ -28,7 +28,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         if "slow" in query:
-            time.sleep(0.3)
+            time.sleep(float(query[4:] or 0.3))
         try:
             with open(os.path.join(HERE, "pages", os.path.basename(path) + ".html"), encoding="utf-8") as file:
                 body = file.read()
@@ -200,6 +200,11 @@ class InjectorTest(unittest.TestCase):
         answer = self.fill(page, [self.shop, self.psp])
         self.assertEqual(answer.outcome, "filled", answer)
         self.assertEqual(self.frame_values(page), {"cvc": "737"})
+
+    def test_code_frame_that_does_not_come_in_time(self):
+        page = self.open("very_late_frame")
+        answer = self.fill(page, [self.shop, self.psp])
+        self.assertEqual((answer.outcome, answer.typed, answer.why("cvc")), ("fields_missing", False, "missing"), answer)
 
     def test_page_without_code(self):
         _, answer = self.fills("no_cvc", {"number": "4242424242424242"})
