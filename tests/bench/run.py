@@ -1,0 +1,87 @@
+"""Measures popvault beside plain doings of the same, in one run, and prints one table. docs/BENCH.md tells how to read it.
+
+    run.py [--playwright] [--json FILE] [--rounds N]     with POPVAULT_BUILD naming the build folder
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+import daemon  # noqa: E402
+import fills  # noqa: E402
+from measure import table, write_json  # noqa: E402
+from playwright import Playwright  # noqa: E402
+from support.home import PASSPHRASE  # noqa: E402
+from support.market import Market  # noqa: E402
+
+
+def say(text):
+    print("  " + text, file=sys.stderr, flush=True)
+
+
+class Agents:
+    """A new agent per measurement: what one agent may ask in a minute is bounded."""
+
+    def __init__(self, market):
+        self.market = market
+
+    def __call__(self, name):
+        market = self.market
+        key = market.home.add_agent(name)["key"]
+        market.home.set_policy(name, merchant=market.shop.origin, processors=[market.shop.processor.origin], per_use="100.00",
+                               per_day="5000.00", strength="dom", more=("--auto-approve-below", "50.00"), passphrase=PASSPHRASE)
+        return market.home.agent(key, "bench")
+
+
+def surroundings(market, playwright):
+    return {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version(),
+            "browser": market.browser.version["Browser"], "playwright": playwright.version if playwright.there else None}
+
+
+def measure(order):
+    say("starting daemon, shop and browser")
+    with Market() as market:
+        playwright = Playwright(market.chromium.endpoint, order.playwright)
+        try:
+            agents = Agents(market)
+            rows = daemon.memory(market.home, say)
+            rows = fills.rows(market, agents, playwright, order.rounds, say) + rows
+            rows[-2:-2] = [*daemon.unlock(market.home, order.rounds, say), *daemon.commit(market, agents, order.rounds, say),
+                           *daemon.trips(market.home, agents, order.rounds, say)]
+            return rows, surroundings(market, playwright)
+        finally:
+            playwright.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench")
+    parser.add_argument("--playwright", action="store_true", help="install stock Playwright (npm) if it is not there")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help="runs per measurement, 5 to 25 (default 15)")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # the options only, before the build
+    order = parser.parse_args()
+    # 60 requests and fills at once are what one agent may do, and each run needs two.
+    if not 5 <= order.rounds <= 25:
+        parser.error("--rounds is 5 to 25")
+    if order.check:
+        return 0
+    begin = time.monotonic()
+    try:
+        rows, around = measure(order)
+    except Exception as error:
+        print("bench: failed: %s" % (str(error) or type(error).__name__))
+        return 1
+    print(table(rows))
+    if order.json:
+        write_json(order.json, rows, around)
+    print("(%d runs each, %d cores, %s, %.0f s; compare within this run only)" % (
+        order.rounds, around["cores"], around["browser"], time.monotonic() - begin))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
