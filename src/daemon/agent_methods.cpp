@@ -29,7 +29,7 @@ Result<store::Row> own_purchase(Application& app, Call& call) {
   if (in.has("timeout_ms")) in.integer("timeout_ms", 0, 600'000);
   PV_TRY(in.done());
   PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
-  PV_TRY(expire_overdue(app.session));
+  PV_TRY(app.expire());
   PV_ASSIGN(auto row, app.session.store().get(store::Table::purchases, id));
   if (!row || row->body["agent"].text_or("") != agent.id) return fail(Errc::not_found, "purchase");
   return std::move(*row);

@@ -44,6 +44,8 @@ struct Application {
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
   std::function<void()> stop{};
 
+  // Overdue purchases end, and those who wait for them are told.
+  Status expire();
   // Wipes the keys, forgets challenges and stops what has not taken effect.
   void lock();
 };

@@ -49,6 +49,17 @@ std::optional<std::string> refused_switch(const std::vector<std::string>& argume
   return std::nullopt;
 }
 
+std::string listening_program(Session& session) {
+  const auto text = enrolled_endpoint(session);
+  const Result<Endpoint> endpoint =
+      text && *text ? parse_endpoint(**text) : Result<Endpoint>(fail(Errc::browser_not_enrolled));
+  if (!endpoint) return {};
+  const auto listener = find_listener(endpoint->ipv6, endpoint->port);
+  if (!listener) return {};
+  const auto process = find_listener_process(listener->inode, 0);
+  return process ? process->executable : std::string{};
+}
+
 Result<Descriptor> connect_browser(Session& session) {
   PV_ASSIGN(const auto text, enrolled_endpoint(session));
   if (!text) return fail(Errc::browser_not_enrolled);

@@ -24,6 +24,9 @@ Result<std::optional<std::string>> enrolled_endpoint(Session& session);
 // browser_refused.
 Result<Descriptor> connect_browser(Session& session);
 
+// The program that listens at the enrolled endpoint, as a label; empty when none of ours does.
+std::string listening_program(Session& session);
+
 // The switch of this command line that refuses a browser; none when it is fine.
 std::optional<std::string> refused_switch(const std::vector<std::string>& arguments);
 

@@ -112,6 +112,7 @@ Status journal_use(Application& app, Fill& fill, store::Row& purchase) {
   PV_TRY(move_purchase(session.store(), tx, purchase, "filling"));
   Json body;
   body.set("agent", fill.agent.id);
+  body.set("browser", "attached");
   body.set("executable", fill.peer.identity.executable);
   body.set("injector", app.injector_sha256);
   body.set("merchant", purchase.body["merchant"]);
@@ -205,6 +206,7 @@ void finish(Application& app, const std::shared_ptr<Fill>& fill, const Injection
   if (purchase->body["status"].text_or("") != "filled") return fill->reply->error(error, more);
   Json result = std::move(more);
   const auto view = purchase_view(app.session, *purchase);
+  result.set("browser", "attached");
   result.set("card", view ? (*view)["card"] : Json());
   result.set("purchase", purchase->id);
   result.set("strength", purchase->body["strength"]);

@@ -131,7 +131,7 @@ void housekeeping(Application& app, std::unique_ptr<Timer>& timer) {
       if (app.session.clock().now() >= app.session.expires_at()) {
         log_info("the session is over");
         app.lock();
-      } else if (const auto expired = expire_overdue(app.session); !expired) {
+      } else if (const Status expired = app.expire(); !expired) {
         log_warning(expired.error().message());
       }
     }

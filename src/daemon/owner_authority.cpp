@@ -115,9 +115,9 @@ Result<std::string> purchase_id(const Call& call) {
   return id;
 }
 
-Result<store::Row> find_purchase(Session& session, const std::string& id) {
-  PV_TRY(expire_overdue(session));
-  PV_ASSIGN(auto row, session.store().get(store::Table::purchases, id));
+Result<store::Row> find_purchase(Application& app, const std::string& id) {
+  PV_TRY(app.expire());
+  PV_ASSIGN(auto row, app.session.store().get(store::Table::purchases, id));
   if (!row) return fail(Errc::not_found, "purchase");
   return std::move(*row);
 }
@@ -371,7 +371,7 @@ Status purchase_list(Application& app, Call& call) {
   const std::string status = in.optional_text("status", 32).value_or("");
   const std::int64_t limit = in.optional_integer("limit", 1, 100, 50);
   PV_TRY(in.done());
-  PV_TRY(expire_overdue(app.session));
+  PV_TRY(app.expire());
   PV_ASSIGN(auto rows, status.empty() ? app.session.store().all(store::Table::purchases)
                                       : app.session.store().purchases_with_status(status));
   std::sort(rows.begin(), rows.end(), [](const store::Row& a, const store::Row& b) {
@@ -392,7 +392,7 @@ Status purchase_list(Application& app, Call& call) {
 Status purchase_approve(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
   if (app.session.frozen()) return fail(Errc::frozen);
-  PV_ASSIGN(store::Row row, find_purchase(app.session, id));
+  PV_ASSIGN(store::Row row, find_purchase(app, id));
   row.body.set("approved_by", "owner");
   row.body.set("expires_at", app.session.clock().now() + kApprovalValid);
   return move_and_reply(app, call, std::move(row), "approved", journal::Kind::purchase_approved);
@@ -410,23 +410,23 @@ Status purchase_deny(Application& app, Call& call) {
     call.reply->ok(std::move(out));
     return {};
   }
-  PV_ASSIGN(store::Row row, find_purchase(app.session, id));
+  PV_ASSIGN(store::Row row, find_purchase(app, id));
   // An approved one may be waiting for its fields: that injector is stopped before the row changes.
   app.injections.stop_purchase(id);
-  PV_ASSIGN(row, find_purchase(app.session, id));
+  PV_ASSIGN(row, find_purchase(app, id));
   row.body.set("reason", "denied");
   return move_and_reply(app, call, std::move(row), "denied", journal::Kind::purchase_denied);
 }
 
 Status purchase_settle(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
-  PV_ASSIGN(store::Row row, find_purchase(app.session, id));
+  PV_ASSIGN(store::Row row, find_purchase(app, id));
   return move_and_reply(app, call, std::move(row), "settled", journal::Kind::purchase_settled);
 }
 
 Status purchase_release(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
-  PV_ASSIGN(store::Row row, find_purchase(app.session, id));
+  PV_ASSIGN(store::Row row, find_purchase(app, id));
   return move_and_reply(app, call, std::move(row), "released", journal::Kind::purchase_released);
 }
 

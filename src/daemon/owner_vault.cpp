@@ -113,6 +113,8 @@ Status vault_status(Application& app, Call& call) {
     PV_ASSIGN(const auto endpoint, enrolled_endpoint(session));
     if (endpoint) {
       browser.set("endpoint", *endpoint);
+      const std::string program = listening_program(session);
+      browser.set("executable", program.empty() ? Json() : Json(program));
       browser.set("kind", "attached");
     }
   }

@@ -60,7 +60,10 @@ Errc refusal_of(std::string_view status) noexcept {
 
 Status move_purchase(store::Store& store, store::Transaction& tx, store::Row& purchase, std::string_view status) {
   const std::string from = purchase.body["status"].text_or("");
-  if (!may_become(from, status)) return fail(refusal_of(from));
+  if (!may_become(from, status)) {
+    const bool by_owner_later = status == "settled" || status == "released";
+    return fail(by_owner_later || (from == "approved" && status == "approved") ? Errc::wrong_status : refusal_of(from));
+  }
   purchase.body.set("status", std::string(status));
   PV_TRY(tx.put(store::Table::purchases, purchase));
   ++purchase.version;
@@ -76,21 +79,19 @@ Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase
 Status settle_interrupted(Session& session) {
   PV_ASSIGN(auto cut_off, session.store().purchases_with_status("filling"));
   for (store::Row& row : cut_off) PV_TRY(end_one(session, row, "outcome_unknown", journal::Kind::use_unknown));
-  PV_TRY(expire_overdue(session));
-  return {};
+  return expire_overdue(session, [](const store::Row&) {});
 }
 
-Result<int> expire_overdue(Session& session) {
-  int count = 0;
+Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told) {
   for (const char* status : {"awaiting_approval", "approved"}) {
     PV_ASSIGN(auto rows, session.store().purchases_with_status(status));
     for (store::Row& row : rows) {
       if (row.body["expires_at"].int_or(0) > session.clock().now()) continue;
       PV_TRY(end_one(session, row, "expired", journal::Kind::purchase_expired));
-      ++count;
+      told(row);
     }
   }
-  return count;
+  return {};
 }
 
 Result<std::int64_t> spent_since(store::Store& store, std::string_view agent, Seconds since,

@@ -9,6 +9,7 @@
 // neither. A ledger row (same id as the purchase) is hold, debit or released.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,8 @@ Errc refusal_of(std::string_view status) noexcept;
 
 // Purchases that were being filled when the daemon ended become outcome_unknown; overdue ones expire.
 Status settle_interrupted(Session& session);
-// Those whose time is over; gives how many.
-Result<int> expire_overdue(Session& session);
+// Those whose time is over; `told` is called for each.
+Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told);
 
 // What is held or spent by an agent since a time, in one currency, without one purchase.
 Result<std::int64_t> spent_since(store::Store& store, std::string_view agent, Seconds since,

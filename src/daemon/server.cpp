@@ -74,6 +74,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     while (!closed_ && in_work_ < kMostInWork && (end = in_.find('\n')) != std::string::npos) {
       const std::string line = in_.substr(0, end);
       in_.erase(0, end + 1);
+      half_timed_ = false;
       // With a passed descriptor the line is the last one of what has come.
       const bool last = in_.find('\n') == std::string::npos && (in_.empty() || !whole);
       Descriptor bundle;
@@ -130,8 +131,11 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
 
   // One timer: for the rest of a half-sent line, else for the next request. One that waits is left alone.
   void arm() {
-    timer_.reset();
     const bool half = !in_.empty() && in_work_ < kMostInWork;
+    // A line that comes in drops does not get more time with each drop.
+    if (half && half_timed_) return;
+    half_timed_ = half;
+    timer_.reset();
     if (!half && (in_work_ > 0 || peer_.subscribed)) return;
     timer_ = server_->app_->loop.after(half ? kHalfLineMs : kIdleMs, [this] {
       if (!in_.empty()) send(error_line(nullptr, {Errc::timeout, {}}));
@@ -148,6 +152,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
   Descriptor passed_;
   bool passed_at_end_ = false;
   unsigned in_work_ = 0;
+  bool half_timed_ = false;
   bool writing_ = false;
   bool closed_ = false;
 };

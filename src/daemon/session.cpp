@@ -144,9 +144,13 @@ Status Session::unlock(SecretBytes key) {
   auto file = read_vault(*fs_, home_);
   if (!file && file.error().code == Errc::vault_missing) return fail(Errc::vault_corrupt, "vault.enc is gone");
   if (!file) return tl::unexpected(file.error());
+  const Status known = check_vault_file(*file);
   auto document = open_vault(key, *file);
+  if (!document && document.error().code == Errc::wrong_key)
+    return fail(Errc::wrong_key, known ? "vault.enc is as popvault wrote it, so it is the passphrase, machine or user"
+                                       : "vault.enc is not as popvault wrote it");
   if (!document) return tl::unexpected(document.error());
-  PV_TRY(check_vault_file(*file));
+  PV_TRY(known);
   PV_ASSIGN(Keyring keys, Keyring::from_document(*document));
   if (keys.mode() != wanted) return fail(Errc::vault_mode_mismatch);
   PV_ASSIGN(const auto id, store_->meta("vault_id"));
@@ -157,11 +161,12 @@ Status Session::unlock(SecretBytes key) {
     store_->seal();
     return verified;
   }
+  const std::uint64_t mirrored = keys.journal().sequence;
   view_key_ = keys.subkey("view");
   vault_key_ = std::move(key);
   keys_ = std::move(keys);
   expires_at_ = clock_->now() + kUnlockFor;
-  Status ready = apply_narrowings();
+  Status ready = apply_narrowings(mirrored);
   if (ready) ready = settle_interrupted(*this);
   if (ready) ready = note(journal::Kind::unlocked, {});
   if (ready) ready = mirror();
@@ -271,8 +276,15 @@ Status Session::write_vault_file() {
   return written;
 }
 
-Status Session::apply_narrowings() {
-  PV_ASSIGN(const auto narrowings, store_->narrowings());
+// The journal's own rows count as well as the table: taking one out of the table alone undoes nothing.
+Status Session::apply_narrowings(std::uint64_t mirrored) {
+  PV_ASSIGN(auto narrowings, store_->narrowings());
+  PV_ASSIGN(const auto rows, store_->journal_after(mirrored, INT64_MAX));
+  for (const journal::Row& row : rows) {
+    if (row.kind != journal::Kind::narrowed_locked) continue;
+    PV_ASSIGN(const Json body, Json::parse(row.body));
+    narrowings.push_back({body["what"].text_or(""), body["id"].text_or("")});
+  }
   if (narrowings.empty()) return {};
   PV_ASSIGN(auto tx, begin());
   for (const auto& narrowing : narrowings) PV_TRY(fold(tx, narrowing));

@@ -70,7 +70,7 @@ class Session {
   Status open_files();
   Status open_store();
   Status check_vault_file(ByteView file);
-  Status apply_narrowings();
+  Status apply_narrowings(std::uint64_t mirrored);
   Status mirror();
   Status write_vault_file();
   Status fold(store::Transaction& tx, const store::Narrowing& narrowing);
