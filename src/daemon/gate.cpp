@@ -19,6 +19,12 @@ struct Request {
   std::int64_t amount = 0;
 };
 
+// One line for the owner's eyes; what is in it beyond that is escaped where it is shown.
+bool one_line(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 // Step 4.
 Result<Request> parse_request(const Json& params) {
   Params in(params);
@@ -31,6 +37,8 @@ Result<Request> parse_request(const Json& params) {
   out.page_url = in.optional_text("page_url", 2048).value_or("");
   out.idempotency_key = in.text("idempotency_key", 64);
   PV_TRY(in.done());
+  if (!one_line(out.reason)) return fail(Errc::invalid_field, "reason must be one line");
+  if (!one_line(out.page_url)) return fail(Errc::invalid_field, "page_url must be one line");
   PV_TRY(Currency::parse(out.currency));
   PV_ASSIGN(const Origin origin, Origin::parse(merchant));
   if (!origin.https() && !origin.loopback())

@@ -76,7 +76,9 @@ Status Session::open_store() {
   PV_ASSIGN(store_, store::Store::open(path, *clock_));
   // A first init that was cut off before vault.enc was in place: nobody's data is in it.
   PV_ASSIGN(const auto finished, store_->meta("vault_sha256"));
-  if (finished || exists(*fs_, vault_path(home_))) return {};
+  PV_ASSIGN(const auto begun, store_->meta("vault_sha256_next"));
+  if (finished) return {};
+  if (exists(*fs_, vault_path(home_))) return begun ? Status{} : fail(Errc::state_corrupt, "state.db is empty");
   store_.reset();
   for (const char* suffix : {"", "-wal", "-journal", "-shm"}) PV_TRY(remove_file(*fs_, path + suffix));
   return {};

@@ -135,12 +135,16 @@ Result<Bundle> Bundle::receive(int fd, const JobId& expected_job) {
   struct statfs fs {};
   if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0) return wrong();
   Bundle out;
-  std::size_t size = 0;
   out.region_ = static_cast<std::uint8_t*>(secret_allocate(kBundleSize));
   if (S_ISFIFO(st.st_mode)) {
     // A client that keeps the write end open must not hold us: take what is there.
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    size = read_all(fd, out.region_, kBundleSize);
+    const std::size_t size = read_all(fd, out.region_, kBundleSize);
+    std::uint8_t more = 0;
+    if (read_all(fd, &more, 1) != 0) return wrong();
+    out.body_ = checked_body({out.region_, size}, expected_job);
+    if (out.body_ == 0 || size != kBundleHeader + out.body_) return wrong();
+    return out;
   } else if (static_cast<long>(fs.f_type) == kSecretMagic && st.st_size == static_cast<off_t>(kBundleSize)) {
     void* const region = mmap(nullptr, kBundleSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (region == MAP_FAILED) return fail_errno(errno, "mapping the bundle");
@@ -148,11 +152,10 @@ Result<Bundle> Bundle::receive(int fd, const JobId& expected_job) {
     std::memcpy(out.region_, region, kBundleSize);
     wipe(region, kBundleSize);
     munmap(region, kBundleSize);
-    size = kBundleSize;
   } else {
     return wrong();
   }
-  out.body_ = checked_body({out.region_, size}, expected_job);
+  out.body_ = checked_body({out.region_, kBundleSize}, expected_job);
   if (out.body_ == 0) return wrong();
   return out;
 }
