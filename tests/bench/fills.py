@@ -10,20 +10,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 3  # times the bare fill, on the simple page
 VALUES = {"number": CARD["number"], "expiry": CARD["exp_month"] + "/" + CARD["exp_year"][2:], "cvc": CARD["cvv"],
           "holder": CARD["holder"]}
+FORM, FRAMES = "document.forms.length === 1", "window.ready === 3"  # when a page can be filled
 READ_FRAME = "document.getElementById('field').value"
 REST = 0.2  # seconds between loading and filling: a page that is still busy with itself would be measured
 
 
-class Tab:
-    """One tab, loaded anew for each run; nobody is attached to it then but runs that are `attached`."""
+EMPTY = "document.querySelectorAll('input').forEach(e => { e.value = ''; e.removeAttribute('style'); e.blur(); })"
 
-    def __init__(self, market, url, ready):
-        self.browser, self.url, self.ready = market.browser, url, ready
+
+class Tab:
+    """One tab, loaded anew for each run, or emptied if it is `kept`; nobody is attached to it then but runs that are
+    `attached`."""
+
+    def __init__(self, market, url, ready, kept=False):
+        self.browser, self.url, self.ready, self.kept = market.browser, url, ready, kept
         self.target = self.browser.open(url).target_id
 
     def run(self, fill, attached=False):
         page = self.browser.attach(self.target)
-        page.call("Page.navigate", url=self.url)
+        if self.kept:
+            page.evaluate(EMPTY)
+        else:
+            page.call("Page.navigate", url=self.url)
         page.wait_for(self.ready)
         time.sleep(REST)
         if attached:
@@ -95,19 +103,23 @@ def bare_frames(page):
 def rows(market, new_agent, playwright, rounds, say):
     with open(os.path.join(HERE, "simple.html"), encoding="utf-8") as file:
         market.shop.pages["/bench"] = file.read()
-    layouts = [
-        ("simple page", "simple", market.shop.origin + "/bench", "document.forms.length === 1", bare_simple, "7 bare calls", LIMIT),
-        ("three frames", "frames", market.shop.checkout, "window.ready === 3", bare_frames, "9 bare calls", None)]
+    simple = market.shop.origin + "/bench"
     out = []
-    for what, kind, url, ready, bare, bare_what, limit in layouts:
+    for what, kind, url, ready, bare, bare_what, limit in (
+            ("simple page", "simple", simple, FORM, bare_simple, "7 bare calls", LIMIT),
+            ("same page, kept open", "kept", simple, FORM, bare_simple, "7 bare calls", LIMIT),
+            ("three frames", "frames", market.shop.checkout, FRAMES, bare_frames, "9 bare calls", None)):
         say("filling: " + what)
-        tab = Tab(market, url, ready)
+        kept = kind == "kept"
+        stock = playwright.there and not kept
+        tab = Tab(market, url, ready, kept)
         with new_agent("fill-" + kind) as agent:
             ours = Ours(market, agent, rounds + WARM_UPS)
             samples = by_turns(rounds, lambda: tab.run(ours), lambda: tab.run(bare, attached=True),
-                               lambda: tab.run(lambda _: playwright.fill(kind, url)) if playwright.there else None)
+                               lambda: tab.run(lambda _: playwright.fill(kind, url)) if stock else None)
         tab.close()
         out.append(Row(what + ": purchase.fill", samples[0], bare_what, samples[1], limit))
-        stock = samples[2] if playwright.there else None
-        out.append(Row(what + ": purchase.fill", samples[0], "stock Playwright" + playwright.why_not, stock))
+        if not kept:
+            out.append(Row(what + ": purchase.fill", samples[0], "stock Playwright" + playwright.why_not,
+                           samples[2] if stock else None))
     return out
