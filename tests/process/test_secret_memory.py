@@ -236,7 +236,7 @@ class CoreFiles(unittest.TestCase):
         unlimited = (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_CORE)[1])
         card, passphrase = canary()
         with Home() as home:
-            home.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited))
+            home.start(preexec=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited))
             home.make_vault(passphrase)
             home.add_card(**card)
             os.kill(home.pid, signal.SIGABRT)

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import time
 
+from support.processes import die_with_parent
+
 
 class Chromium:
     """`port` is the debugging port. Use as a context manager, or call stop()."""
@@ -19,7 +21,7 @@ class Chromium:
              "--disable-extensions", "--disable-default-apps", "--mute-audio",
              "--remote-debugging-port=0", "--user-data-dir=" + self.profile, *extra_args, "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, env=env)
+            start_new_session=True, env=env, preexec_fn=die_with_parent)
         try:
             self.port = self._read_port()
         except Exception:

@@ -16,6 +16,7 @@ import tempfile
 import time
 
 from support import programs
+from support.processes import die_with_parent
 from support.rpc import Client, connect
 
 PASSPHRASE = "seven quiet lanterns by the harbour"
@@ -138,15 +139,21 @@ class Home:
 
     # The daemon.
 
-    def start(self, *arguments, env=None, **options):
+    def start(self, *arguments, env=None, preexec=None, **options):
         """popvaultd --foreground; returns when it listens."""
         with open(self.log, "ab") as log:
             if self.user:
                 os.chown(self.log, self.user.uid, self.user.gid)
             who = {**self._who(), **options}
+
+            def before():
+                die_with_parent()
+                if preexec:
+                    preexec()
+
             self.daemon = subprocess.Popen([programs.program("popvaultd", self.build), "--foreground", *arguments],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env or self.env(),
-                                           cwd=self.base, start_new_session=True, **who)
+                                           cwd=self.base, start_new_session=True, preexec_fn=before, **who)
         end = time.monotonic() + 30
         while True:
             if self.daemon.poll() is not None:
