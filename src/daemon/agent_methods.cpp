@@ -12,14 +12,11 @@ namespace {
 
 constexpr Seconds kWarnBefore = 10 * 24 * 3600;
 
-// A wrong key costs the peer a note in the journal, three of them on one connection the connection's patience.
 Status reject_key(Application& app, Call& call) {
   ++call.peer.bad_keys;
-  if (app.session.has_store() && call.peer.bad_keys <= 3) {
-    Json body;
-    body.set("executable", call.peer.identity.executable);
-    (void)app.session.note(journal::Kind::agent_rejected, std::move(body));
-  }
+  Json body;
+  body.set("executable", call.peer.identity.executable);
+  app.note_refusal(journal::Kind::agent_rejected, std::move(body));
   return fail(call.peer.bad_keys > 10 ? Errc::rate_limited : Errc::unauthenticated);
 }
 

@@ -15,13 +15,28 @@ void PurchaseWatchers::tell(const store::Row& purchase) const {
     watcher.second(purchase.id, purchase.body["agent"].text_or(""), purchase.body["status"].text_or(""));
 }
 
+void Application::note_refusal(journal::Kind kind, Json body) {
+  if (!session.has_store()) return;
+  if (!refusals.take("", session.clock().monotonic_ms())) {
+    ++refusals_left_out;
+    return;
+  }
+  if (refusals_left_out > 0) body.set("left_out", std::exchange(refusals_left_out, 0));
+  (void)session.note(kind, std::move(body));
+}
+
 Status Application::expire() {
   return expire_overdue(session, [this](const store::Row& row) { watchers.tell(row); });
 }
 
+Status Application::settle_stranded() {
+  return settle_interrupted(session, [this](const store::Row& row) { return !injections.running(row.id); },
+                            [this](const store::Row& row) { watchers.tell(row); });
+}
+
 void Application::lock() {
+  ++locks;
   injections.stop_all();
-  proofs.forget();
   session.lock();
 }
 

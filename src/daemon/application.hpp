@@ -5,12 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/injection.hpp"
 #include "daemon/loop.hpp"
-#include "daemon/proofs.hpp"
 #include "daemon/rates.hpp"
 #include "daemon/session.hpp"
 
@@ -36,17 +36,25 @@ struct Application {
   Session& session;
   Injections& injections;
   std::string injector_sha256;
-  Proofs proofs{};
   Rates rates{};
   PurchaseWatchers watchers{};
-  unsigned bad_proofs = 0;                                     // since the last vault.status of the owner
+  unsigned bad_proofs = 0;                                     // since the last good one
+  Rates refusals{10, 1.0 / 60};
+  std::int64_t refusals_left_out = 0;
+  std::set<std::string> connecting{};                          // purchases on their way to an injector
   bool unlocking = false;                                      // a key is being derived
+  std::uint64_t locks = 0;                                     // how often lock() was called
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
   std::function<void()> stop{};
 
+  // A journal row about a refusal that anybody can cause: ten at once, then one a minute; the next row says how
+  // many were left out.
+  void note_refusal(journal::Kind kind, Json body);
   // Overdue purchases end, and those who wait for them are told.
   Status expire();
-  // Wipes the keys, forgets challenges and stops what has not taken effect.
+  // A purchase that is being filled by nobody, because a row could not be written, becomes outcome_unknown.
+  Status settle_stranded();
+  // Wipes the keys, ends challenges and stops what has not taken effect.
   void lock();
 };
 

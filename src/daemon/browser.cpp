@@ -17,7 +17,7 @@ constexpr int kConnectMs = 2000;
 // base/base_switches.cc.
 constexpr std::string_view kRefused[] = {"log-net-log",      "ssl-key-log-file", "proxy-server", "proxy-pac-url",
                                          "proxy-auto-detect", "host-rules",       "host-resolver-rules", "v",
-                                         "vmodule",           "net-log-capture-mode"};
+                                         "vmodule",           "net-log-capture-mode", "disable-web-security"};
 
 }  // namespace
 
@@ -38,9 +38,11 @@ Result<std::optional<std::string>> enrolled_endpoint(Session& session) {
 
 std::optional<std::string> refused_switch(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
-    if (!argument.starts_with("--")) continue;
+    // Chromium takes switches with one dash as well.
+    const std::size_t start = std::min(argument.find_first_not_of('-'), argument.size());
+    if (start == 0 || start > 2) continue;
     const std::size_t equals = argument.find('=');
-    const std::string name = argument.substr(2, equals == argument.npos ? argument.npos : equals - 2);
+    const std::string name = argument.substr(start, equals == argument.npos ? argument.npos : equals - start);
     const std::string value = equals == argument.npos ? "" : argument.substr(equals + 1);
     if (std::find(std::begin(kRefused), std::end(kRefused), name) != std::end(kRefused)) return "--" + name;
     if (name == "remote-debugging-address" && value != "127.0.0.1" && value != "::1" && value != "localhost")
@@ -60,7 +62,28 @@ std::string listening_program(Session& session) {
   return process ? process->executable : std::string{};
 }
 
-Result<Descriptor> connect_browser(Session& session) {
+namespace {
+
+struct Connecting {
+  Descriptor socket;
+  std::unique_ptr<Watch> watch;
+  std::unique_ptr<Timer> timer;
+  std::function<void(Result<Descriptor>)> done;
+};
+
+void finish(Loop& loop, const std::shared_ptr<Connecting>& one, bool in_time) {
+  if (!one->done) return;
+  const auto done = std::exchange(one->done, nullptr);
+  one->watch.reset();
+  // Not from inside its own callback.
+  loop.post([one] { one->timer.reset(); });
+  const Status connected = in_time ? finish_connect(one->socket.get()) : Status(fail(Errc::browser_unreachable));
+  connected ? done(std::move(one->socket)) : done(tl::unexpected(connected.error()));
+}
+
+}  // namespace
+
+Status connect_browser(Loop& loop, Session& session, std::function<void(Result<Descriptor>)> done) {
   PV_ASSIGN(const auto text, enrolled_endpoint(session));
   if (!text) return fail(Errc::browser_not_enrolled);
   PV_ASSIGN(const Endpoint endpoint, parse_endpoint(*text));
@@ -72,7 +95,14 @@ Result<Descriptor> connect_browser(Session& session) {
   PV_ASSIGN(const ListenerProcess process, find_listener_process(listener.inode, last_seen));
   last_seen = process.pid;
   if (const auto name = refused_switch(process.arguments)) return fail(Errc::browser_refused, *name);
-  return connect_tcp_loopback(endpoint.ipv6, endpoint.port, kConnectMs);
+  const auto one = std::make_shared<Connecting>();
+  PV_ASSIGN(one->socket, begin_connect_loopback(endpoint.ipv6, endpoint.port));
+  one->done = std::move(done);
+  one->watch = loop.watch(one->socket.get(), [] {});
+  one->watch->pause();
+  one->watch->when_writable([&loop, one] { finish(loop, one, true); });
+  one->timer = loop.after(kConnectMs, [&loop, one] { finish(loop, one, false); });
+  return {};
 }
 
 }  // namespace popvault::daemon

@@ -2,9 +2,11 @@
 // the process that listens there, and a connection to it on which nothing has been written.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "daemon/loop.hpp"
 #include "daemon/session.hpp"
 #include "os/descriptor.hpp"
 
@@ -21,8 +23,9 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 Result<std::optional<std::string>> enrolled_endpoint(Session& session);
 // Connects to the enrolled browser after its listener was checked: of our user, on loopback alone, and without
 // switches that log, forward or weaken what it loads. Fails with browser_not_enrolled, browser_unreachable,
-// browser_refused.
-Result<Descriptor> connect_browser(Session& session);
+// browser_refused; at once, or later through `done`, which is called exactly once if this succeeds. A browser
+// that does not accept keeps nobody waiting but its caller.
+Status connect_browser(Loop& loop, Session& session, std::function<void(Result<Descriptor>)> done);
 
 // The program that listens at the enrolled endpoint, as a label; empty when none of ours does.
 std::string listening_program(Session& session);

@@ -98,7 +98,7 @@ void reject_proof(Application& app, Peer& peer, const Method& method, const Erro
   body.set("executable", peer.identity.executable);
   body.set("method", method.name);
   body.set("reason", info(error.code).word);
-  (void)app.session.note(journal::Kind::proof_rejected, std::move(body));
+  app.note_refusal(journal::Kind::proof_rejected, std::move(body));
   const std::int64_t delay = std::int64_t{125} << std::min(peer.bad_proofs, 6U);
   // The timer keeps itself until it has fired.
   const auto timer = std::make_shared<std::unique_ptr<Timer>>();
@@ -115,8 +115,12 @@ Status check_proof(Application& app, Peer& peer, const Method& method, Json& par
   if (method.proof == Proof::none) return proof.is_null() ? Status{} : fail(Errc::invalid_params, "unknown member proof");
   if (proof.is_null()) return fail(Errc::proof_required);
   const Status checked =
-      app.proofs.check(proof, method.name, params, app.session.keys().owner_keys(), app.session.clock().now());
-  if (checked) return {};
+      peer.proofs.check(proof, method.name, params, app.session.keys().owner_keys(), app.session.clock().now(), app.locks);
+  if (checked) {
+    // Only the owner takes the warning away.
+    app.bad_proofs = 0;
+    return {};
+  }
   answered = true;
   reject_proof(app, peer, method, checked.error(), reply);
   return checked;

@@ -13,6 +13,7 @@ namespace popvault::daemon {
 namespace {
 
 constexpr Seconds kDay = 24 * 3600;
+constexpr std::size_t kMostPending = 20;  // of one agent: the owner must be able to read the list
 
 struct Request {
   std::string record, currency, merchant, reason, page_url, idempotency_key;
@@ -23,6 +24,10 @@ struct Request {
 bool one_line(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+bool printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 // Step 4.
@@ -38,7 +43,8 @@ Result<Request> parse_request(const Json& params) {
   out.idempotency_key = in.text("idempotency_key", 64);
   PV_TRY(in.done());
   if (!one_line(out.reason)) return fail(Errc::invalid_field, "reason must be one line");
-  if (!one_line(out.page_url)) return fail(Errc::invalid_field, "page_url must be one line");
+  const bool plain_url = out.page_url.empty() || (Origin::of_url(out.page_url) && printable(out.page_url));
+  if (!plain_url) return fail(Errc::invalid_field, "page_url must be an http or https URL in ASCII");
   PV_TRY(Currency::parse(out.currency));
   PV_ASSIGN(const Origin origin, Origin::parse(merchant));
   if (!origin.https() && !origin.loopback())
@@ -104,6 +110,7 @@ Result<store::Row> authenticate(Application& app, const Peer& peer) {
   if (peer.agent.empty()) return fail(Errc::unauthenticated);
   PV_ASSIGN(auto row, app.session.store().agent_with_key(peer.agent_key));
   if (!row || row->id != peer.agent || row->body["status"].text_or("") != "active") return fail(Errc::unauthenticated);
+  if (app.session.narrowed("revoke", row->id)) return fail(Errc::unauthenticated);
   if (row->body["expires_at"].int_or(0) <= app.session.clock().now()) return fail(Errc::unauthenticated, "the key has expired");
   return std::move(*row);
 }
@@ -193,6 +200,11 @@ Status purchase_request(Application& app, Call& call) {
   }
   const auto record = find_visible_record(app, agent, request.record);
   if (!record) return tl::unexpected(record.error());
+  if (record->body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only a card can pay");
+  PV_ASSIGN(const auto pending, session.store().purchases_with_status("awaiting_approval"));
+  const auto own = std::count_if(pending.begin(), pending.end(),
+                                 [&](const store::Row& row) { return row.body["agent"].text_or("") == agent.id; });
+  if (static_cast<std::size_t>(own) >= kMostPending) return fail(Errc::rate_limited, "too many wait for the owner");
   PV_ASSIGN(const policy::Decision decision,                                           // 5, 6
             decide_now(session, agent.id,
                        {record->id, request.merchant, request.currency, request.amount, kAvailable}, ""));

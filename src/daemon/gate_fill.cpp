@@ -31,6 +31,7 @@ struct Fill {
   store::Row agent;
   Peer peer;
   std::string purchase;
+  Page page;
   std::vector<std::string> origins;
   injector::Job job;
   std::int64_t use_row = 0;
@@ -63,6 +64,7 @@ Result<store::Row> own_purchase(Session& session, std::string_view agent, std::s
 Status check_approved(Application& app, const store::Row& agent, const store::Row& purchase) {
   const std::string status = purchase.body["status"].text_or("");
   if (status != "approved") return fail(refusal_of(status));
+  if (app.session.narrowed("deny", purchase.id)) return fail(Errc::denied);
   if (purchase.body["expires_at"].int_or(0) <= app.session.clock().now()) return fail(Errc::purchase_expired);
   const policy::UseRequest request{purchase.body["record"].text_or(""), purchase.body["merchant"].text_or(""),
                                    purchase.body["currency"].text_or(""), purchase.body["amount_minor"].int_or(0),
@@ -120,9 +122,11 @@ Status journal_use(Application& app, Fill& fill, store::Row& purchase) {
   body.set("record", purchase.body["record"]);
   body.set("strength", purchase.body["strength"]);
   PV_TRY(tx.journal(journal::Kind::use_begin, std::move(body)));
-  PV_TRY(session.commit(tx));
-  fill.use_row = static_cast<std::int64_t>(session.store().head().seq);
-  return {};
+  const std::uint64_t before = session.store().head().seq;
+  const Status committed = session.commit(tx);
+  // The row may stand although vault.enc could not be written: then the use has begun and must be settled.
+  if (session.store().head().seq != before) fill.use_row = static_cast<std::int64_t>(session.store().head().seq);
+  return committed;
 }
 
 // Step 10: record key -> fields, straight into the bundle.
@@ -141,6 +145,10 @@ Result<Descriptor> ready(Application& app, Fill& fill) {
   PV_ASSIGN(const store::Row agent, authenticate(app, fill.peer));
   PV_ASSIGN(store::Row purchase, own_purchase(app.session, agent.id, fill.purchase));
   PV_TRY(check_approved(app, agent, purchase));
+  // The injector looked by the rules of its start: they must still be the rules.
+  PV_ASSIGN(const injector::Job now, make_job(app, agent, purchase, fill.page));
+  if (now.origins != fill.job.origins || now.allow_loopback_http != fill.job.allow_loopback_http)
+    return fail(Errc::denied, "the policy changed");
   PV_ASSIGN(const store::Row record, find_record(app.session, purchase.body["record"].text_or("")));
   PV_ASSIGN(const Bytes blob, read_record_blob(app.session, record));
   PV_TRY(journal_use(app, fill, purchase));
@@ -213,6 +221,13 @@ void finish(Application& app, const std::shared_ptr<Fill>& fill, const Injection
   fill->reply->ok(std::move(result));
 }
 
+Status start_injection(Application& app, const std::shared_ptr<Fill>& fill, Descriptor browser) {
+  return app.injections.start(
+      fill->job, fill->purchase, fill->agent.id, std::move(browser),
+      [&app, fill](const injector::Ready&) { return ready(app, *fill); },              // 9, 10
+      [&app, fill](const InjectionEnd& end) { finish(app, fill, end); });              // 11 to 15
+}
+
 }  // namespace
 
 Status purchase_fill(Application& app, Call& call) {
@@ -222,21 +237,25 @@ Status purchase_fill(Application& app, Call& call) {
   PV_TRY(app.rates.take(agent.id, session.clock().monotonic_ms()));                    // 3
   PV_ASSIGN(const FillRequest request, parse_fill(call.params));                       // 4
   PV_ASSIGN(const store::Row purchase, own_purchase(session, agent.id, request.purchase));
-  if (app.injections.running(purchase.id)) return fail(Errc::busy);
+  if (app.injections.running(purchase.id) || app.connecting.contains(purchase.id)) return fail(Errc::busy);
   PV_TRY(check_approved(app, agent, purchase));                                        // 5, 6
-  if (app.injections.count() >= kMostInjections) return fail(Errc::busy);
+  if (app.injections.count() + app.connecting.size() >= kMostInjections) return fail(Errc::busy);
   auto fill = std::make_shared<Fill>();
   PV_ASSIGN(fill->job, make_job(app, agent, purchase, request.page));
   fill->origins = fill->job.origins;
   fill->agent = std::move(agent);
   fill->peer = call.peer;
   fill->purchase = purchase.id;
+  fill->page = request.page;
   fill->reply = call.reply;
-  PV_ASSIGN(Descriptor browser, connect_browser(session));
-  return app.injections.start(
-      fill->job, purchase.id, fill->agent.id, std::move(browser),
-      [&app, fill](const injector::Ready&) { return ready(app, *fill); },              // 9, 10
-      [&app, fill](const InjectionEnd& end) { finish(app, fill, end); });              // 11 to 15
+  PV_TRY(connect_browser(app.loop, session, [&app, fill](Result<Descriptor> browser) {
+    app.connecting.erase(fill->purchase);
+    const Status started = browser ? start_injection(app, fill, std::move(*browser))
+                                   : Status(tl::unexpected(browser.error()));
+    if (!started) refuse(app, *fill, started.error(), {});
+  }));
+  app.connecting.insert(fill->purchase);
+  return {};
 }
 
 }  // namespace popvault::daemon

@@ -142,6 +142,12 @@ void Injections::stop_agent(const std::string& agent) {
     if (one.second->owner == agent) stop(*one.second);
 }
 
+void Injections::stop_waiting(const std::string& agent) {
+  const auto all = running_;
+  for (const auto& one : all)
+    if (one.second->owner == agent && !one.second->handed_over) stop(*one.second);
+}
+
 void Injections::stop_purchase(const std::string& purchase) {
   const auto at = running_.find(purchase);
   if (at == running_.end()) return;

@@ -54,6 +54,7 @@ Status harden() {
   PV_TRY(refuse_foreign_namespace());
   PV_TRY(forbid_core_files());
   PV_TRY(forbid_new_privileges());
+  raise_descriptor_limit();
   set_private_umask();
   ignore_file_signals();
   return {};
@@ -131,8 +132,9 @@ void housekeeping(Application& app, std::unique_ptr<Timer>& timer) {
       if (app.session.clock().now() >= app.session.expires_at()) {
         log_info("the session is over");
         app.lock();
-      } else if (const Status expired = app.expire(); !expired) {
-        log_warning(expired.error().message());
+      } else {
+        for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings()})
+          if (!done) log_warning(done.error().message());
       }
     }
     housekeeping(app, timer);

@@ -17,6 +17,7 @@ namespace {
 
 constexpr Seconds kKeyLife = 90 * 24 * 3600;
 constexpr std::size_t kMostMerchants = 100;
+constexpr std::size_t kListBytes = 512 * 1024;  // a reply's list ends here; clients take up to 1 MiB
 constexpr std::size_t kMostProcessors = 32;
 
 // What is shown on the owner's terminal stays one plain line.
@@ -29,9 +30,14 @@ Status check_name(const std::string& name) {
 
 Result<std::optional<store::Row>> agent_named(Session& session, const std::string& id_or_name) {
   PV_ASSIGN(auto agents, session.store().all(store::Table::agents));
-  for (store::Row& agent : agents)
-    if (agent.id == id_or_name || agent.body["name"].text_or("") == id_or_name) return std::optional(std::move(agent));
-  return std::optional<store::Row>{};
+  // An id, else the active one of that name (a name may be used again after a revocation), else any.
+  std::optional<store::Row> found;
+  for (store::Row& agent : agents) {
+    if (agent.id == id_or_name) return std::optional(std::move(agent));
+    if (agent.body["name"].text_or("") != id_or_name) continue;
+    if (!found || agent.body["status"].text_or("") == "active") found = std::move(agent);
+  }
+  return found;
 }
 
 Result<store::Row> find_agent(Session& session, const std::string& id_or_name) {
@@ -134,17 +140,6 @@ Status move_and_reply(Application& app, Call& call, store::Row row, std::string_
   return {};
 }
 
-// Deny and revoke while locked: a narrowing that counts at once and is sealed at the next unlock.
-Status narrow_locked(Application& app, std::string_view what, const std::string& id) {
-  PV_ASSIGN(auto tx, app.session.store().begin());
-  PV_TRY(tx.narrow(what, id));
-  Json body;
-  body.set("id", id);
-  body.set("what", what);
-  PV_TRY(tx.journal(journal::Kind::narrowed_locked, std::move(body)));
-  return tx.commit();
-}
-
 }  // namespace
 
 Status agent_add(Application& app, Call& call) {
@@ -206,32 +201,42 @@ Status agent_list(Application& app, Call& call) {
   return {};
 }
 
+namespace {
+Status seal_revocation(Session& session, store::Row row) {
+  row.body.set("status", "revoked");
+  PV_ASSIGN(auto tx, session.begin());
+  PV_TRY(tx.put(store::Table::agents, row));
+  Json body;
+  body.set("agent", row.id);
+  PV_TRY(tx.journal(journal::Kind::agent_revoked, std::move(body)));
+  return session.commit(tx);
+}
+}  // namespace
+
 Status agent_revoke(Application& app, Call& call) {
   Params in(call.params);
   const std::string name = in.text("agent", 64);
   PV_TRY(in.done());
   Session& session = app.session;
-  std::string id;
+  std::vector<std::string> ids;
   if (session.state() == State::locked) {
-    PV_ASSIGN(const auto found, session.store().unverified_agent_named(name));
-    if (!found) return fail(Errc::not_found, "agent");
-    id = *found;
-    PV_TRY(narrow_locked(app, "revoke", id));
+    // Which of that name is active cannot be known now: all of them are revoked.
+    PV_ASSIGN(ids, session.store().unverified_agents_named(name));
+    if (ids.empty()) return fail(Errc::not_found, "agent");
+    for (const std::string& id : ids) PV_TRY(session.narrow("revoke", id));
   } else {
     PV_ASSIGN(store::Row row, find_agent(session, name));
-    id = row.id;
-    row.body.set("status", "revoked");
-    PV_ASSIGN(auto tx, session.begin());
-    PV_TRY(tx.put(store::Table::agents, row));
-    Json body;
-    body.set("agent", id);
-    PV_TRY(tx.journal(journal::Kind::agent_revoked, std::move(body)));
-    PV_TRY(session.commit(tx));
+    ids.push_back(row.id);
+    // What runs is stopped first: it must not matter whether the disk takes the row.
+    app.injections.stop_agent(row.id);
+    if (!seal_revocation(session, std::move(row))) PV_TRY(session.narrow("revoke", ids.back()));
   }
-  app.injections.stop_agent(id);
-  app.close_agent(id);
+  for (const std::string& id : ids) {
+    app.injections.stop_agent(id);
+    app.close_agent(id);
+  }
   Json out;
-  out.set("agent", id);
+  out.set("agent", ids.back());
   out.set("status", "revoked");
   call.reply->ok(std::move(out));
   return {};
@@ -270,6 +275,7 @@ Status policy_set(Application& app, Call& call) {
   body.set("agent", agent.id);
   PV_TRY(tx.journal(journal::Kind::policy_set, std::move(body)));
   PV_TRY(session.commit(tx));
+  app.injections.stop_waiting(agent.id);
   Json out = next.body;
   out.set("agent", agent.id);
   call.reply->ok(std::move(out));
@@ -296,6 +302,7 @@ Status policy_unset(Application& app, Call& call) {
   PV_ASSIGN(const store::Row agent, find_agent(app.session, name));
   PV_ASSIGN(auto row, app.session.store().get(store::Table::policies, agent.id));
   if (!row) return fail(Errc::not_found, "this agent has no policy");
+  app.injections.stop_waiting(agent.id);
   row->body.set("deleted", true);
   PV_ASSIGN(auto tx, app.session.begin());
   PV_TRY(tx.put(store::Table::policies, *row));
@@ -303,7 +310,6 @@ Status policy_unset(Application& app, Call& call) {
   body.set("agent", agent.id);
   PV_TRY(tx.journal(journal::Kind::policy_unset, std::move(body)));
   PV_TRY(app.session.commit(tx));
-  app.injections.stop_agent(agent.id);
   Json out;
   out.set("agent", agent.id);
   call.reply->ok(std::move(out));
@@ -378,9 +384,11 @@ Status purchase_list(Application& app, Call& call) {
     return a.body["requested_at"].int_or(0) > b.body["requested_at"].int_or(0);
   });
   Json::Array items;
+  std::size_t bytes = 0;
   for (const store::Row& row : rows) {
-    if (static_cast<std::int64_t>(items.size()) == limit) break;
+    if (static_cast<std::int64_t>(items.size()) == limit || bytes > kListBytes) break;
     PV_ASSIGN(Json item, purchase_for_owner(app.session, row));
+    bytes += item.dump().size();
     items.push_back(std::move(item));
   }
   Json out;
@@ -400,22 +408,28 @@ Status purchase_approve(Application& app, Call& call) {
 
 Status purchase_deny(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
-  if (app.session.state() == State::locked) {
-    PV_ASSIGN(const bool there, app.session.store().exists(store::Table::purchases, id));
-    if (!there) return fail(Errc::not_found, "purchase");
-    PV_TRY(narrow_locked(app, "deny", id));
-    Json out;
-    out.set("purchase", id);
-    out.set("status", "denied");
-    call.reply->ok(std::move(out));
-    return {};
+  Session& session = app.session;
+  if (session.state() == State::locked) {
+    PV_ASSIGN(const auto status, session.store().unverified_purchase_status(id));
+    if (!status) return fail(Errc::not_found, "purchase");
+    if (!may_become(*status, "denied")) return fail(refusal_of(*status));
+  } else {
+    // An approved one may be waiting for its fields: that injector is stopped before the row changes.
+    app.injections.stop_purchase(id);
+    auto row = find_purchase(app, id);
+    if (!row && row.error().code == Errc::not_found) return tl::unexpected(row.error());
+    if (row) {
+      row->body.set("reason", "denied");
+      const Status moved = move_and_reply(app, call, *row, "denied", journal::Kind::purchase_denied);
+      if (moved || !may_become(row->body["status"].text_or(""), "denied")) return moved;
+    }
   }
-  PV_ASSIGN(store::Row row, find_purchase(app, id));
-  // An approved one may be waiting for its fields: that injector is stopped before the row changes.
-  app.injections.stop_purchase(id);
-  PV_ASSIGN(row, find_purchase(app, id));
-  row.body.set("reason", "denied");
-  return move_and_reply(app, call, std::move(row), "denied", journal::Kind::purchase_denied);
+  PV_TRY(session.narrow("deny", id));
+  Json out;
+  out.set("purchase", id);
+  out.set("status", "denied");
+  call.reply->ok(std::move(out));
+  return {};
 }
 
 Status purchase_settle(Application& app, Call& call) {
@@ -437,7 +451,10 @@ Status audit_list(Application& app, Call& call) {
   PV_TRY(in.done());
   PV_ASSIGN(const auto rows, app.session.store().journal_after(static_cast<std::uint64_t>(after), limit));
   Json::Array items;
+  std::size_t bytes = 0;
   for (const journal::Row& row : rows) {
+    if (bytes > kListBytes) break;
+    bytes += row.body.size() + 160;
     auto body = Json::parse(row.body, {1024 * 1024, 16});
     Json item;
     item.set("at", rfc3339(row.at));

@@ -53,7 +53,7 @@ Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
   if (!unlocked) {
     Json body;
     body.set("reason", info(unlocked.error().code).word);
-    (void)app.session.note(journal::Kind::unlock_failed, std::move(body));
+    app.note_refusal(journal::Kind::unlock_failed, std::move(body));
     return unlocked;
   }
   log_info("unlocked");
@@ -69,8 +69,9 @@ Status with_machine_key(Application& app, VaultMode mode, std::shared_ptr<Reply>
   auto key = std::make_shared<Result<SecretBytes>>(fail(Errc::internal));
   app.loop.offload(
       [key, mode, &fs = app.session.fs(), home = app.session.home()] { *key = derive_machine_key(fs, home, mode); },
-      [&app, key, reply, then = std::move(then)] {
+      [&app, key, reply, locks = app.locks, then = std::move(then)] {
         app.unlocking = false;
+        if (app.locks != locks) return reply->error({Errc::locked, "locked while the key was derived"});
         const Status done = *key ? then(std::move(**key), *reply) : Status(tl::unexpected(key->error()));
         if (!done) reply->error(done.error());
       });
@@ -146,7 +147,6 @@ Status vault_status(Application& app, Call& call) {
   out.set("vault", vault.empty() ? Json() : Json(vault));
   out.set("version", kVersion);
   out.set("warnings", warnings_of(app));
-  app.bad_proofs = 0;
   call.reply->ok(std::move(out));
   return {};
 }
@@ -200,8 +200,8 @@ Status vault_lock(Application& app, Call& call) {
 
 Status vault_freeze(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
-  PV_TRY(app.session.set_frozen(true));
   app.injections.stop_all();
+  PV_TRY(app.session.set_frozen(true));
   Json out;
   out.set("frozen", true);
   call.reply->ok(std::move(out));
@@ -234,7 +234,7 @@ Status proof_challenge(Application& app, Call& call) {
   if (const auto bytes = from_hex(hash); !bytes || bytes->size() != 32)
     return fail(Errc::invalid_params, "request_hash must be 64 hex digits");
   Json out;
-  out.set("challenge", app.proofs.challenge(app.session.vault_id(), purpose, hash, app.session.clock().now()));
+  out.set("challenge", call.peer.proofs.challenge(app.session.vault_id(), purpose, hash, app.session.clock().now(), app.locks));
   call.reply->ok(std::move(out));
   return {};
 }
@@ -286,7 +286,9 @@ Status record_export(Application& app, Call& call) {
   PV_ASSIGN(const Bytes blob, read_record_blob(app.session, row));
   Json body;
   body.set("record", row.id);
-  PV_TRY(app.session.note(journal::Kind::record_exported, std::move(body)));
+  PV_ASSIGN(auto tx, app.session.begin());
+  PV_TRY(tx.journal(journal::Kind::record_exported, std::move(body)));
+  PV_TRY(app.session.commit(tx));
   PV_ASSIGN(const SecretFields fields, open_record(app.session.keys(), place_of(row), blob));
   PV_ASSIGN(const Bytes file, export_foreign(fields, key));
   Json out;

@@ -9,7 +9,7 @@
 namespace popvault::daemon {
 namespace {
 
-constexpr std::size_t kMostOpen = 64;
+constexpr std::size_t kMostOpen = 4;
 
 template <std::size_t N>
 bool from_hex_exact(const std::string& text, std::array<std::uint8_t, N>& out) {
@@ -28,7 +28,8 @@ std::string request_hash(std::string_view method, const Json& params) {
   return crypto::sha256(as_bytes(request.dump())).hex();
 }
 
-std::string Proofs::challenge(std::string_view vault, std::string_view purpose, std::string_view hash, Seconds now) {
+std::string Proofs::challenge(std::string_view vault, std::string_view purpose, std::string_view hash, Seconds now,
+                              std::uint64_t session) {
   std::array<std::uint8_t, 32> nonce{};
   crypto::fill_random(nonce);
   Json text;
@@ -39,13 +40,13 @@ std::string Proofs::challenge(std::string_view vault, std::string_view purpose, 
   text.set("purpose", purpose);
   text.set("request_hash", hash);
   text.set("vault", vault);
-  open_.push_back({text.dump(), std::string(purpose), std::string(hash), now + kChallengeValid});
+  open_.push_back({text.dump(), std::string(purpose), std::string(hash), now + kChallengeValid, session});
   if (open_.size() > kMostOpen) open_.pop_front();
   return open_.back().text;
 }
 
 Status Proofs::check(const Json& proof, std::string_view method, const Json& params,
-                     const std::vector<crypto::PublicKey>& keys, Seconds now) {
+                     const std::vector<crypto::PublicKey>& keys, Seconds now, std::uint64_t session) {
   Params in(proof);
   const std::string text = in.text("challenge", 2048);
   const std::string key_text = in.text("public_key", 64);
@@ -55,7 +56,7 @@ Status Proofs::check(const Json& proof, std::string_view method, const Json& par
   if (at == open_.end()) return fail(Errc::proof_expired);
   const Open challenge = std::move(*at);
   open_.erase(at);
-  if (now > challenge.expires) return fail(Errc::proof_expired);
+  if (now > challenge.expires || session != challenge.session) return fail(Errc::proof_expired);
   crypto::PublicKey key;
   crypto::Signature signature;
   if (!from_hex_exact(key_text, key.bytes) || !from_hex_exact(signature_text, signature.bytes))

@@ -1,7 +1,8 @@
 // Owner proofs: challenges that are bound to one request, and the check of their signatures.
 //
-// A challenge lives in this object only: it is good once, for two minutes, and dies with the daemon, with
-// lock(), or when 64 newer ones were made. One thread.
+// One object per connection. A challenge lives in it only: it is good once, for two minutes, and dies with the
+// connection, when the vault is locked (its keys' session number is in it), or when 4 newer ones were made.
+// One thread.
 #pragma once
 
 #include <deque>
@@ -23,18 +24,19 @@ std::string request_hash(std::string_view method, const Json& params);
 
 class Proofs {
  public:
-  // The text to be signed.
-  std::string challenge(std::string_view vault, std::string_view purpose, std::string_view hash, Seconds now);
+  // The text to be signed. `session` is the number of locks so far: a later one ends the challenge.
+  std::string challenge(std::string_view vault, std::string_view purpose, std::string_view hash, Seconds now,
+                        std::uint64_t session = 0);
   // `proof` is {challenge, public_key, signature}. Uses the challenge up, whatever comes of it. Fails with
   // proof_expired (unknown, used or too old) or proof_invalid.
   Status check(const Json& proof, std::string_view method, const Json& params,
-               const std::vector<crypto::PublicKey>& keys, Seconds now);
-  void forget() noexcept { open_.clear(); }
+               const std::vector<crypto::PublicKey>& keys, Seconds now, std::uint64_t session = 0);
 
  private:
   struct Open {
     std::string text, purpose, hash;
     Seconds expires;
+    std::uint64_t session;
   };
   std::deque<Open> open_;
 };

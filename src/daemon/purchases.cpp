@@ -23,13 +23,16 @@ std::string_view ledger_state(std::string_view status) {
   return {};
 }
 
-Status move_money(store::Store& store, store::Transaction& tx, std::string_view purchase, std::string_view state) {
+Status move_money(store::Store& store, store::Transaction& tx, std::string_view purchase, std::string_view state,
+                  Seconds now_is) {
   PV_ASSIGN(auto row, store.get(store::Table::ledger, purchase));
   if (!row) return fail(Errc::state_corrupt, "a purchase without its hold");
   const std::string now = row->body["state"].text_or("");
   if (now == state) return {};
   if (now != "hold") return fail(Errc::state_corrupt, "a hold was used twice");
   row->body.set("state", std::string(state));
+  // Spent when it was spent, not when it was asked for.
+  if (state == "debit") row->body.set("at", now_is);
   return tx.put(store::Table::ledger, *row);
 }
 
@@ -68,7 +71,7 @@ Status move_purchase(store::Store& store, store::Transaction& tx, store::Row& pu
   PV_TRY(tx.put(store::Table::purchases, purchase));
   ++purchase.version;
   const std::string_view money = ledger_state(status);
-  return money.empty() ? Status{} : move_money(store, tx, purchase.id, money);
+  return money.empty() ? Status{} : move_money(store, tx, purchase.id, money, store.clock().now());
 }
 
 Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase, std::string_view status) {
@@ -76,10 +79,15 @@ Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase
   return move_purchase(store, tx, purchase, status);
 }
 
-Status settle_interrupted(Session& session) {
+Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
+                          const std::function<void(const store::Row&)>& told) {
   PV_ASSIGN(auto cut_off, session.store().purchases_with_status("filling"));
-  for (store::Row& row : cut_off) PV_TRY(end_one(session, row, "outcome_unknown", journal::Kind::use_unknown));
-  return expire_overdue(session, [](const store::Row&) {});
+  for (store::Row& row : cut_off) {
+    if (!stranded(row)) continue;
+    PV_TRY(end_one(session, row, "outcome_unknown", journal::Kind::use_unknown));
+    told(row);
+  }
+  return {};
 }
 
 Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told) {
@@ -96,7 +104,8 @@ Status expire_overdue(Session& session, const std::function<void(const store::Ro
 
 Result<std::int64_t> spent_since(store::Store& store, std::string_view agent, Seconds since,
                                  std::string_view currency, std::string_view except) {
-  PV_ASSIGN(const auto rows, store.ledger_since(agent, since));
+  // A hold counts until it is settled or released, however old it is.
+  PV_ASSIGN(const auto rows, store.ledger_counting(agent, since));
   std::int64_t sum = 0;
   for (const store::Row& row : rows) {
     if (row.id == except || row.body["currency"].text_or("") != currency) continue;

@@ -35,8 +35,9 @@ Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase
 // What stands against a fill or an approval of a purchase that is not in the wanted state.
 Errc refusal_of(std::string_view status) noexcept;
 
-// Purchases that were being filled when the daemon ended become outcome_unknown; overdue ones expire.
-Status settle_interrupted(Session& session);
+// Purchases whose filling was cut off (`stranded` says which of those in that state) become outcome_unknown.
+Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
+                          const std::function<void(const store::Row&)>& told);
 // Those whose time is over; `told` is called for each.
 Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told);
 

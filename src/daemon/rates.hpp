@@ -12,17 +12,18 @@ namespace popvault::daemon {
 
 class Rates {
  public:
-  static constexpr double kBurst = 60;
-  static constexpr double kPerSecond = 1;
+  // So many at once, then so many a second.
+  explicit Rates(double burst = 60, double per_second = 1) : burst_(burst), per_second_(per_second) {}
 
   // Takes one token, or rate_limited.
   Status take(const std::string& who, std::int64_t now_ms);
 
  private:
   struct Bucket {
-    double tokens = kBurst;
+    double tokens = 0;
     std::int64_t at_ms = 0;
   };
+  double burst_, per_second_;
   std::map<std::string, Bucket> buckets_;
 };
 

@@ -5,26 +5,25 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 #include "daemon/dispatch.hpp"
 #include "daemon/log.hpp"
+#include "os/closer.hpp"
 #include "os/socket.hpp"
 
 namespace popvault::daemon {
 namespace {
 
-constexpr std::size_t kMostConnections = 1024;
+constexpr std::size_t kMostAgents = 1024;
+constexpr std::size_t kMostOwners = 64;  // counted apart: agents cannot keep the owner out
 constexpr std::size_t kMaxLine = 64 * 1024;
 constexpr unsigned kMostInWork = 16;
 constexpr std::size_t kMostUnread = 1024 * 1024;
 constexpr std::int64_t kHalfLineMs = 10'000;
 constexpr std::int64_t kIdleMs = 600'000;
-
-Result<Descriptor> accept_one(int listening) {
-  const int fd = accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd < 0) return fail_errno(errno, "accept");
-  return Descriptor(fd);
-}
+constexpr std::int64_t kUnknownIdleMs = 60'000;  // on agent.sock before session.hello
+constexpr std::int64_t kNoDescriptorMs = 200;
 
 }  // namespace
 
@@ -49,6 +48,9 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     if (std::exchange(closed_, true)) return;
     watch_.reset();
     timer_.reset();
+    // What the peer left in its queue may block in close().
+    close_elsewhere(std::move(fd_));
+    close_elsewhere(std::move(passed_));
     server_->app_->loop.post([server = server_, id = peer_.id] { server->drop(id); });
   }
 
@@ -62,11 +64,16 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     in_.append(as_text(ByteView(buffer).first(got->data.size)));
     const bool whole = in_.back() == '\n';
     // A descriptor belongs to the last line that its bytes touch: it came with that line's first byte.
-    if (!got->data.descriptors.empty()) {
-      passed_ = std::move(got->data.descriptors.front());
-      passed_at_end_ = whole;
-    }
+    for (Descriptor& descriptor : got->data.descriptors) take_descriptor(std::move(descriptor), whole);
     take_lines(whole);
+  }
+
+  // Bundles come on owner.sock, as secret memory or as a pipe; anything else is closed elsewhere.
+  void take_descriptor(Descriptor descriptor, bool whole) {
+    const PassedKind kind = kind_of_passed(descriptor.get());
+    if (peer_.door != Door::owner || passed_ || kind == PassedKind::other) return close_elsewhere(std::move(descriptor));
+    passed_ = kind == PassedKind::pipe ? reopen_pipe(std::move(descriptor)) : std::move(descriptor);
+    passed_at_end_ = whole;
   }
 
   void take_lines(bool whole) {
@@ -137,7 +144,8 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     half_timed_ = half;
     timer_.reset();
     if (!half && (in_work_ > 0 || peer_.subscribed)) return;
-    timer_ = server_->app_->loop.after(half ? kHalfLineMs : kIdleMs, [this] {
+    const std::int64_t idle = peer_.door == Door::agent && peer_.agent.empty() ? kUnknownIdleMs : kIdleMs;
+    timer_ = server_->app_->loop.after(half ? kHalfLineMs : idle, [this] {
       if (!in_.empty()) send(error_line(nullptr, {Errc::timeout, {}}));
       close();
     });
@@ -184,24 +192,41 @@ Server::Server(Application& app, Descriptor agent_socket, Descriptor owner_socke
 Server::~Server() { app_->watchers.remove(watcher_); }
 
 void Server::accept_from(Door door) {
-  auto fd = accept_one(listening_[static_cast<std::size_t>(door)].get());
-  if (!fd) return;
-  auto identity = peer_identity(fd->get());
+  const auto i = static_cast<std::size_t>(door);
+  Descriptor fd(accept4(listening_[i].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd) {
+    if (errno != EMFILE && errno != ENFILE) return;
+    // The waiting connection stays readable: look again a little later instead of at once.
+    watches_[i]->pause();
+    no_descriptor_ = app_->loop.after(kNoDescriptorMs, [this] {
+      for (auto& watch : watches_)
+        if (watch) watch->resume();
+    });
+    return;
+  }
+  auto identity = peer_identity(fd.get());
   const auto refuse = [&](Errc code) {
-    (void)send_some(fd->get(), as_bytes(error_line(nullptr, {code, {}}) + "\n"));
+    (void)send_some(fd.get(), as_bytes(error_line(nullptr, {code, {}}) + "\n"));
+    close_elsewhere(std::move(fd));
   };
   if (!identity || identity->uid != geteuid()) return refuse(Errc::wrong_peer);
-  if (connections_.size() >= kMostConnections) return refuse(Errc::too_many_connections);
+  if (count_[i] >= (door == Door::agent ? kMostAgents : kMostOwners)) return refuse(Errc::too_many_connections);
   Peer peer;
   peer.id = next_id_++;
   peer.door = door;
   peer.identity = std::move(*identity);
-  const auto connection = std::make_shared<Connection>(*this, std::move(*fd), std::move(peer));
+  const auto connection = std::make_shared<Connection>(*this, std::move(fd), std::move(peer));
+  ++count_[i];
   connections_.emplace(connection->peer().id, connection);
   connection->start();
 }
 
-void Server::drop(std::uint64_t id) { connections_.erase(id); }
+void Server::drop(std::uint64_t id) {
+  const auto at = connections_.find(id);
+  if (at == connections_.end()) return;
+  --count_[static_cast<std::size_t>(at->second->peer().door)];
+  connections_.erase(at);
+}
 
 void Server::close_agent(const std::string& agent) {
   const auto all = connections_;

@@ -1,7 +1,8 @@
 // The two sockets: connections, lines, passed descriptors, limits. What a line means is dispatch.hpp's.
 //
-// Limits: 1 024 connections, 64 KiB a line, 16 requests in work and 1 MiB of unread replies per connection (past
-// that it is not read), 10 s for a half-sent line, 10 minutes without a request.
+// Limits: 1 024 connections of agents and 64 of the owner, 64 KiB a line, 16 requests in work and 1 MiB of unread replies per connection (past
+// that it is not read), 10 s for a half-sent line, 10 minutes without a request (one minute on
+// agent.sock before session.hello).
 #pragma once
 
 #include <map>
@@ -35,6 +36,8 @@ class Server {
   Descriptor listening_[2];
   std::unique_ptr<Watch> watches_[2];
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;
+  std::size_t count_[2] = {0, 0};
+  std::unique_ptr<Timer> no_descriptor_;
   std::uint64_t next_id_ = 1;
   std::uint64_t watcher_ = 0;
 };

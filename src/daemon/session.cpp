@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "crypto/compiled_salt.hpp"
 #include "crypto/sign.hpp"
@@ -77,6 +79,7 @@ Status Session::open_store() {
   // A first init that was cut off before vault.enc was in place: nobody's data is in it.
   PV_ASSIGN(const auto finished, store_->meta("vault_sha256"));
   PV_ASSIGN(const auto begun, store_->meta("vault_sha256_next"));
+  PV_ASSIGN(pending_, store_->narrowings());
   if (finished) return {};
   if (exists(*fs_, vault_path(home_))) return begun ? Status{} : fail(Errc::state_corrupt, "state.db is empty");
   store_.reset();
@@ -158,7 +161,8 @@ Status Session::unlock(SecretBytes key) {
   PV_ASSIGN(const auto id, store_->meta("vault_id"));
   if (!id || *id != keys.vault_id()) return fail(Errc::state_corrupt, "state.db belongs to another vault");
   store_->unseal(keys.subkey("row"));
-  const Status verified = store_->verify_against({keys.journal().sequence, keys.journal().hash});
+  Status verified = store_->verify_against({keys.journal().sequence, keys.journal().hash});
+  if (verified) verified = check_narrowed_mark();
   if (!verified) {
     store_->seal();
     return verified;
@@ -168,8 +172,10 @@ Status Session::unlock(SecretBytes key) {
   vault_key_ = std::move(key);
   keys_ = std::move(keys);
   expires_at_ = clock_->now() + kUnlockFor;
-  Status ready = apply_narrowings(mirrored);
-  if (ready) ready = settle_interrupted(*this);
+  Status ready = collect_narrowings(mirrored);
+  if (ready) ready = fold_narrowings();
+  if (ready) ready = settle_interrupted(*this, [](const store::Row&) { return true; }, [](const store::Row&) {});
+  if (ready) ready = expire_overdue(*this, [](const store::Row&) {});
   if (ready) ready = note(journal::Kind::unlocked, {});
   if (ready) ready = mirror();
   if (!ready) lock();
@@ -199,10 +205,7 @@ void Session::lock() {
 
 bool Session::frozen() {
   if (!store_) return false;
-  const auto narrowings = store_->narrowings();
-  if (!narrowings) return true;
-  for (const auto& narrowing : *narrowings)
-    if (narrowing.what == "freeze") return true;
+  if (narrowed("freeze", "")) return true;
   if (!keys_) {
     // Unverified, for display: nothing can be used while locked anyway.
     const auto flag = store_->meta("frozen");
@@ -215,23 +218,26 @@ bool Session::frozen() {
 
 Status Session::set_frozen(bool frozen) {
   if (!store_) return fail(Errc::vault_missing);
-  if (!keys_) {
-    if (!frozen) return fail(Errc::locked);
-    PV_ASSIGN(auto tx, store_->begin());
-    PV_TRY(tx.narrow("freeze", ""));
-    Json body;
-    body.set("what", "freeze");
-    PV_TRY(tx.journal(journal::Kind::narrowed_locked, std::move(body)));
-    return tx.commit();
-  }
+  if (!keys_) return frozen ? narrow("freeze", "") : fail(Errc::locked);
+  if (!frozen) PV_TRY(fold_narrowings());
+  const Status sealed = seal_frozen(frozen);
+  return sealed || !frozen ? sealed : narrow("freeze", "");
+}
+
+Status Session::seal_frozen(bool frozen) {
+  // Freezing counts before anything is written, thawing after.
+  if (frozen) keys_->set_frozen(true);
   PV_ASSIGN(auto row, store_->get(store::Table::settings, kFrozenRow));
   PV_ASSIGN(auto tx, begin());
   store::Row next = row ? *row : setting(kFrozenRow, frozen);
   next.body.set("value", frozen);
   PV_TRY(tx.put(store::Table::settings, next));
   PV_TRY(tx.journal(frozen ? journal::Kind::frozen : journal::Kind::unfrozen, {}));
+  const bool before = keys_->frozen();
   keys_->set_frozen(frozen);
-  PV_TRY(commit(tx));
+  const Status committed = commit(tx);
+  if (!committed) keys_->set_frozen(before);
+  PV_TRY(committed);
   return store_->set_meta("frozen", frozen ? "1" : "0");
 }
 
@@ -279,22 +285,59 @@ Status Session::write_vault_file() {
 }
 
 // The journal's own rows count as well as the table: taking one out of the table alone undoes nothing.
-Status Session::apply_narrowings(std::uint64_t mirrored) {
-  PV_ASSIGN(auto narrowings, store_->narrowings());
+Status Session::collect_narrowings(std::uint64_t mirrored) {
+  PV_ASSIGN(pending_, store_->narrowings());
   PV_ASSIGN(const auto rows, store_->journal_after(mirrored, INT64_MAX));
   for (const journal::Row& row : rows) {
     if (row.kind != journal::Kind::narrowed_locked) continue;
     PV_ASSIGN(const Json body, Json::parse(row.body));
-    narrowings.push_back({body["what"].text_or(""), body["id"].text_or("")});
+    pending_.push_back({body["what"].text_or(""), body["id"].text_or("")});
   }
-  if (narrowings.empty()) return {};
+  return {};
+}
+
+Status Session::fold_narrowings() {
+  if (pending_.empty() || !keys_) return {};
   PV_ASSIGN(auto tx, begin());
-  for (const auto& narrowing : narrowings) PV_TRY(fold(tx, narrowing));
+  for (const auto& narrowing : pending_) PV_TRY(fold(tx, narrowing));
   PV_TRY(tx.clear_narrowings());
   Json body;
-  body.set("count", static_cast<std::int64_t>(narrowings.size()));
+  body.set("count", static_cast<std::int64_t>(pending_.size()));
   PV_TRY(tx.journal(journal::Kind::narrowings_applied, std::move(body)));
-  return commit(tx);
+  PV_TRY(commit(tx));
+  pending_.clear();
+  return remove_file(*fs_, home_ + "/.narrowed");
+}
+
+Status Session::narrow(std::string_view what, std::string_view id) {
+  pending_.push_back({std::string(what), std::string(id)});
+  PV_ASSIGN(auto tx, store_->begin());
+  PV_TRY(tx.narrow(what, id));
+  Json body;
+  body.set("id", id);
+  body.set("what", what);
+  PV_TRY(tx.journal(journal::Kind::narrowed_locked, std::move(body)));
+  PV_TRY(tx.commit());
+  // Beside state.db, so that an older copy of state.db alone does not undo it.
+  const journal::Head head = store_->head();
+  return write_atomic(*fs_, home_ + "/.narrowed", as_bytes(std::to_string(head.seq) + " " + head.hash.hex() + "\n"));
+}
+
+bool Session::narrowed(std::string_view what, std::string_view id) const {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&](const store::Narrowing& n) { return n.what == what && n.id == id; });
+}
+
+// The row that .narrowed names must be in the chain.
+Status Session::check_narrowed_mark() {
+  const auto mark = read_owned(*fs_, home_ + "/.narrowed", 256);
+  if (!mark) return mark.error().code == Errc::not_found ? Status{} : Status(tl::unexpected(mark.error()));
+  const std::string text(as_text(*mark));
+  const std::uint64_t seq = std::strtoull(text.c_str(), nullptr, 10);
+  if (seq == 0) return fail(Errc::state_corrupt, ".narrowed");
+  PV_ASSIGN(const auto rows, store_->journal_after(seq - 1, 1));
+  const bool there = !rows.empty() && text == std::to_string(seq) + " " + rows[0].hash.hex() + "\n";
+  return there ? Status{} : fail(Errc::state_rolled_back, "what was denied, revoked or frozen while locked is gone from state.db");
 }
 
 Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) {

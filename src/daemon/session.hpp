@@ -49,6 +49,14 @@ class Session {
   bool frozen();
   Status set_frozen(bool frozen);
 
+  // A deny, revoke or freeze that cannot be sealed now, because the vault is locked or vault.enc cannot be
+  // written. It counts from this call on, whatever the disk says; the status tells whether it is durable. It
+  // is folded into sealed rows at the next unlock or housekeeping.
+  Status narrow(std::string_view what, std::string_view id);
+  bool narrowed(std::string_view what, std::string_view id) const;
+  // Folds what is pending, while unlocked.
+  Status fold_narrowings();
+
   // Only between init and the end. keys(): only while unlocked.
   store::Store& store() noexcept { return *store_; }
   const Keyring& keys() const noexcept { return *keys_; }
@@ -70,7 +78,9 @@ class Session {
   Status open_files();
   Status open_store();
   Status check_vault_file(ByteView file);
-  Status apply_narrowings(std::uint64_t mirrored);
+  Status seal_frozen(bool frozen);
+  Status collect_narrowings(std::uint64_t mirrored);
+  Status check_narrowed_mark();
   Status mirror();
   Status write_vault_file();
   Status fold(store::Transaction& tx, const store::Narrowing& narrowing);
@@ -81,6 +91,7 @@ class Session {
   std::optional<Error> damage_;
   std::optional<store::Store> store_;
   std::optional<Keyring> keys_;
+  std::vector<store::Narrowing> pending_;
   SecretBytes vault_key_;
   SecretBytes view_key_;
   Seconds expires_at_ = 0;

@@ -79,6 +79,14 @@ Status forbid_new_privileges() {
   return {};
 }
 
+void raise_descriptor_limit() noexcept {
+  constexpr rlim_t kWanted = 4096;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = limit.rlim_max < kWanted ? limit.rlim_max : kWanted;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void set_private_umask() noexcept { umask(077); }
 
 void clear_environment() noexcept {

@@ -15,6 +15,8 @@ Status refuse_tracer();
 Status refuse_foreign_namespace();
 Status forbid_core_files();
 Status forbid_new_privileges();
+// As many descriptors as connections may need, up to the hard limit.
+void raise_descriptor_limit() noexcept;
 // 0600 and 0700 for whatever is made.
 void set_private_umask() noexcept;
 // Every variable; libraries read several of them.

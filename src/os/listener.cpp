@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
@@ -78,15 +79,19 @@ ListenerProcess describe(pid_t pid) {
 Result<Listener> find_listener(bool ipv6, std::uint16_t port) {
   std::ifstream in(ipv6 ? "/proc/net/tcp6" : "/proc/net/tcp");
   constexpr unsigned kListen = 0x0A;
+  const std::string_view loopback = ipv6 ? "00000000000000000000000001000000" : "0100007F";
+  const std::string_view any = ipv6 ? "00000000000000000000000000000000" : "00000000";
+  std::optional<Listener> everywhere;
   std::string text;
   std::getline(in, text);
   while (std::getline(in, text)) {
     Line line;
     if (!parse(text, line) || line.state != kListen || line.port != port) continue;
-    const bool loopback = ipv6 ? line.address == "00000000000000000000000001000000"
-                               : line.address.size() == 8 && line.address.ends_with("7F");
-    return Listener{line.uid, line.inode, loopback};
+    // The kernel gives a connection to the exact address before the one for all.
+    if (line.address == loopback) return Listener{line.uid, line.inode, true};
+    if (line.address == any) everywhere = Listener{line.uid, line.inode, false};
   }
+  if (everywhere) return *everywhere;
   return fail(Errc::browser_unreachable);
 }
 

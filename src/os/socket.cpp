@@ -71,7 +71,7 @@ Result<std::pair<Descriptor, Descriptor>> packet_pair() {
   return std::pair{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-Result<Descriptor> connect_tcp_loopback(bool ipv6, std::uint16_t port, int timeout_ms) {
+Result<Descriptor> begin_connect_loopback(bool ipv6, std::uint16_t port) {
   Descriptor fd(socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fail_errno(errno, "socket");
   sockaddr_in v4{};
@@ -84,19 +84,19 @@ Result<Descriptor> connect_tcp_loopback(bool ipv6, std::uint16_t port, int timeo
   v6.sin6_addr = in6addr_loopback;
   const auto* address = ipv6 ? reinterpret_cast<const sockaddr*>(&v6) : reinterpret_cast<const sockaddr*>(&v4);
   const socklen_t size = ipv6 ? sizeof v6 : sizeof v4;
-  if (connect(fd.get(), address, size) != 0) {
-    if (errno != EINPROGRESS) return fail(Errc::browser_unreachable);
-    pollfd wait{fd.get(), POLLOUT, 0};
-    if (poll(&wait, 1, timeout_ms) != 1) return fail(Errc::browser_unreachable);
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0)
-      return fail(Errc::browser_unreachable);
-  }
-  const int on = 1;
-  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
+  if (connect(fd.get(), address, size) != 0 && errno != EINPROGRESS) return fail(Errc::browser_unreachable);
   return fd;
+}
+
+Status finish_connect(int socket) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0)
+    return fail(Errc::browser_unreachable);
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) & ~O_NONBLOCK);
+  return {};
 }
 
 Result<PeerIdentity> peer_identity(int socket) {

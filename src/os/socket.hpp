@@ -30,8 +30,10 @@ Result<Descriptor> connect_unix(const std::string& path);
 Result<Descriptor> listen_unix(const std::string& path, int backlog);
 // A connected pair of SEQPACKET sockets.
 Result<std::pair<Descriptor, Descriptor>> packet_pair();
-// Non-blocking connect to a loopback TCP address ("127.0.0.1" or "::1"); waits at most `timeout_ms`.
-Result<Descriptor> connect_tcp_loopback(bool ipv6, std::uint16_t port, int timeout_ms);
+// Begins to connect to a loopback TCP address ("127.0.0.1" or "::1") without waiting; when the socket can be
+// written, finish_connect tells how it went and makes it blocking. Both fail with browser_unreachable.
+Result<Descriptor> begin_connect_loopback(bool ipv6, std::uint16_t port);
+Status finish_connect(int socket);
 
 Result<PeerIdentity> peer_identity(int socket);
 

@@ -36,8 +36,10 @@ Result<Database> Database::open(const std::string& path) {
 
 Result<std::string> Database::schema() {
   std::string out;
-  PV_TRY(run("SELECT coalesce(sql,'') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name", {},
-             [&](const Columns& c) {
+  // SQLite's own names begin with "sqlite_"; it lets nobody make another one with that beginning.
+  PV_TRY(run("SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql,'') FROM sqlite_master"
+             " WHERE substr(name,1,7) <> 'sqlite_' ORDER BY type, name",
+             {}, [&](const Columns& c) {
                out.append(c.text(0)).push_back('\n');
                return true;
              }));

@@ -161,9 +161,16 @@ Result<std::optional<std::string>> Store::unverified_agent_with_key(std::string_
   return out;
 }
 
-Result<std::optional<std::string>> Store::unverified_agent_named(std::string_view id_or_name) {
-  std::optional<std::string> out;
+Result<std::vector<std::string>> Store::unverified_agents_named(std::string_view id_or_name) {
+  std::vector<std::string> out;
   PV_TRY(db_.run("SELECT id FROM agents WHERE id=?1 OR json_extract(body,'$.name')=?1", {id_or_name},
+                 [&](const Columns& c) { return out.push_back(c.text(0)), true; }));
+  return out;
+}
+
+Result<std::optional<std::string>> Store::unverified_purchase_status(std::string_view id) {
+  std::optional<std::string> out;
+  PV_TRY(db_.run("SELECT json_extract(body,'$.status') FROM purchases WHERE id=?1", {id},
                  [&](const Columns& c) { return out = c.text(0), false; }));
   return out;
 }
@@ -175,10 +182,11 @@ Result<std::optional<Row>> Store::purchase_with_key(std::string_view agent, std:
                       {agent, key}));
 }
 
-Result<std::vector<Row>> Store::ledger_since(std::string_view agent, Seconds since) {
+Result<std::vector<Row>> Store::ledger_counting(std::string_view agent, Seconds since) {
   return select(Table::ledger,
                 select_from(Table::ledger) +
-                    " WHERE json_extract(body,'$.agent')=?1 AND json_extract(body,'$.at')>?2",
+                    " WHERE json_extract(body,'$.agent')=?1 AND"
+                    " (json_extract(body,'$.at')>?2 OR json_extract(body,'$.state')='hold')",
                 {agent, since});
 }
 

@@ -83,10 +83,12 @@ class Store {
                                          const std::function<bool(const Row&)>& wanted);
   // The same without a key, while locked: nothing that it says may give power.
   Result<std::optional<std::string>> unverified_agent_with_key(std::string_view key_sha256);
-  Result<std::optional<std::string>> unverified_agent_named(std::string_view id_or_name);
+  Result<std::vector<std::string>> unverified_agents_named(std::string_view id_or_name);
+  Result<std::optional<std::string>> unverified_purchase_status(std::string_view id);
   Result<std::optional<Row>> purchase_with_key(std::string_view agent, std::string_view idempotency_key);
-  // Ledger rows of one agent since a time.
-  Result<std::vector<Row>> ledger_since(std::string_view agent, Seconds since);
+  const Clock& clock() const noexcept { return *clock_; }
+  // Ledger rows of one agent since a time, and every hold.
+  Result<std::vector<Row>> ledger_counting(std::string_view agent, Seconds since);
   Result<std::int64_t> count(Table table);
   // Whether an id stands in a table, sealed or not.
   Result<bool> exists(Table table, std::string_view id);
@@ -109,6 +111,7 @@ class Store {
   Store(Database db, const Clock& clock) : db_(std::move(db)), clock_(&clock) {}
   Status migrate();
   Status check_schema();
+  Status check_indexes();
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
   Result<Row> checked(Table table, const Columns& columns) const;

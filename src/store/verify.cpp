@@ -69,7 +69,16 @@ Result<journal::Head> Store::verify_chain() {
   return verifier.head();
 }
 
+// An index that leaves rows out would hide spent money from a query while every row is in its place.
+Status Store::check_indexes() {
+  std::string answer;
+  PV_TRY(db_.run("PRAGMA integrity_check(1)", {}, [&](const Columns& c) { return answer = c.text(0), false; }));
+  if (answer != "ok") return fail(Errc::state_corrupt, "state.db is not whole");
+  return db_.script("REINDEX");
+}
+
 Status Store::verify_against(const journal::Head& mirrored) {
+  PV_TRY(check_indexes());
   journal::Verifier verifier;
   Expected expected;
   std::int64_t authority_beyond = 0;

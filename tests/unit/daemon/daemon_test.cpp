@@ -66,12 +66,11 @@ TEST_F(ProofsTest, LivesTwoMinutesToTheSecond) {
   EXPECT_EQ(check(owner.proof(ask(1000)), "purchase.approve", 1000 + kChallengeValid + 1), Errc::proof_expired);
 }
 
-TEST_F(ProofsTest, ForgottenAtLockAndBounded) {
+TEST_F(ProofsTest, EndsWithALockAndIsBounded) {
   const Json proof = owner.proof(ask());
-  proofs.forget();
-  EXPECT_EQ(check(proof), Errc::proof_expired);
+  EXPECT_EQ(proofs.check(proof, "purchase.approve", params, {owner.key.public_key()}, 1000, 1).error().code, Errc::proof_expired);
   const Json early = owner.proof(ask());
-  for (int i = 0; i < 64; ++i) ask();
+  for (int i = 0; i < 4; ++i) ask();
   EXPECT_EQ(check(early), Errc::proof_expired);
 }
 
@@ -138,7 +137,7 @@ TEST(Browser, Switches) {
   EXPECT_FALSE(refused_switch({"/usr/bin/chromium", "--headless", "--remote-debugging-port=9222"}));
   EXPECT_FALSE(refused_switch({"chromium", "--remote-debugging-address=127.0.0.1"}));
   for (const char* bad : {"--log-net-log=/tmp/x", "--proxy-server=1.2.3.4:80", "--v=1", "--vmodule=*=2", "--host-rules=x",
-                          "--ssl-key-log-file=/tmp/k", "--remote-debugging-address=0.0.0.0", "--log-net-log"})
+                          "--ssl-key-log-file=/tmp/k", "--remote-debugging-address=0.0.0.0", "--log-net-log", "-log-net-log=/tmp/x", "-proxy-server=x"})
     EXPECT_TRUE(refused_switch({"chromium", bad})) << bad;
 }
 

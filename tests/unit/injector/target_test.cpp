@@ -42,6 +42,14 @@ TEST(BrowserAllowed, RefusesWhatLogsOrForwards) {
                            "--remote-debugging-address=0.0.0.0", "--ignore-certificate-errors"})
     EXPECT_FALSE(browser_allowed(std::string("chromium --headless ") + flag + " about:blank", false)) << flag;
   EXPECT_TRUE(browser_allowed("chromium --ignore-certificate-errors", true));
+  // Chromium takes one dash as well, with any value, and the last of several.
+  for (const char* line : {"chromium -log-net-log=F", "chromium -log-net-log", "chromium -v=1 x", "chromium\t--v=1", "-proxy-server=a:1",
+                           "chromium \"-log-net-log=/a b\"", "chromium -ssl-key-log-file=", "chromium -remote-debugging-address=0.0.0.0",
+                           "chromium --remote-debugging-address=127.0.0.1 --remote-debugging-address=0.0.0.0",
+                           "chromium --remote-debugging-address"})
+    EXPECT_FALSE(browser_allowed(line, false)) << line;
+  for (const char* line : {"chromium x-log-net-log=F", "chromium --user-data-dir=/a-v=1", "chromium - -- -version", "chromium", "", "-"})
+    EXPECT_TRUE(browser_allowed(line, false)) << line;
 }
 
 TEST(OriginIndex, OnlyListedHttpsOrAllowedLoopback) {
