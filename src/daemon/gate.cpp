@@ -179,8 +179,10 @@ Result<Json> purchase_view(Session& session, const store::Row& purchase) {
   out.set("card", to_json(view));
   out.set("expires_at", rfc3339(purchase.body["expires_at"].int_or(0)));
   out.set("purchase", purchase.id);
-  out.set("reason", purchase.body["reason"]);
-  out.set("status", purchase.body["status"]);
+  // A denial that could not be sealed yet counts already.
+  const bool denied = session.narrowed("deny", purchase.id) && may_become(purchase.body["status"].text_or(""), "denied");
+  out.set("reason", denied ? Json("denied") : purchase.body["reason"]);
+  out.set("status", denied ? Json("denied") : purchase.body["status"]);
   return out;
 }
 

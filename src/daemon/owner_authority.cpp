@@ -400,6 +400,7 @@ Status purchase_list(Application& app, Call& call) {
 Status purchase_approve(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
   if (app.session.frozen()) return fail(Errc::frozen);
+  if (app.session.narrowed("deny", id)) return fail(Errc::denied);
   PV_ASSIGN(store::Row row, find_purchase(app, id));
   row.body.set("approved_by", "owner");
   row.body.set("expires_at", app.session.clock().now() + kApprovalValid);

@@ -125,13 +125,12 @@ Status Session::init(VaultMode mode, const SecretBytes& key) {
     body.set("mode", std::string(to_string(mode)));
     body.set("vault", keys.vault_id());
     PV_TRY(tx.journal(journal::Kind::vault_created, std::move(body)));
-    PV_TRY(tx.commit());
     PV_TRY(store_->set_meta("mode", to_string(mode)));
     PV_TRY(store_->set_meta("vault_id", keys.vault_id()));
     PV_TRY(write_vault_mode(*fs_, home_, mode));
     keys_ = std::move(keys);
     vault_key_ = key.clone();
-    return write_vault_file();
+    return commit(tx);
   }();
   lock();
   if (made) return {};
@@ -168,6 +167,7 @@ Status Session::unlock(SecretBytes key) {
     return verified;
   }
   const std::uint64_t mirrored = keys.journal().sequence;
+  file_digest_ = crypto::sha256(*file).hex();
   view_key_ = keys.subkey("view");
   vault_key_ = std::move(key);
   keys_ = std::move(keys);
@@ -194,7 +194,7 @@ Status Session::check_vault_file(ByteView file) {
 void Session::lock() {
   if (keys_ && store_) {
     (void)note(journal::Kind::locked, {});
-    (void)mirror();
+    (void)mirror();  // the row is kept without it too
   }
   keys_.reset();
   vault_key_.reset();
@@ -235,10 +235,10 @@ Status Session::seal_frozen(bool frozen) {
   PV_TRY(tx.journal(frozen ? journal::Kind::frozen : journal::Kind::unfrozen, {}));
   const bool before = keys_->frozen();
   keys_->set_frozen(frozen);
+  PV_TRY(store_->set_meta("frozen", frozen ? "1" : "0"));
   const Status committed = commit(tx);
   if (!committed) keys_->set_frozen(before);
-  PV_TRY(committed);
-  return store_->set_meta("frozen", frozen ? "1" : "0");
+  return committed;
 }
 
 Result<store::Transaction> Session::begin() {
@@ -248,9 +248,23 @@ Result<store::Transaction> Session::begin() {
   return store_->begin();
 }
 
+// One transaction carries the rows, the journal and the digests of both vault files, the one in place and the
+// next one; then the next one is put in place. Whatever is cut off, state.db knows the file that is there.
 Status Session::commit(store::Transaction& transaction) {
-  PV_TRY(transaction.commit());
-  return mirror();
+  const JournalMirror before = keys_->journal();
+  keys_->set_journal({transaction.head().seq, transaction.head().hash});
+  const auto written = [&]() -> Status {
+    PV_ASSIGN(const Bytes sealed, seal_vault(vault_key_, keys_->to_document()));
+    const std::string digest = crypto::sha256(sealed).hex();
+    if (!file_digest_.empty()) PV_TRY(store_->set_meta("vault_sha256", file_digest_));
+    PV_TRY(store_->set_meta("vault_sha256_next", digest));
+    PV_TRY(transaction.commit());
+    PV_TRY(write_sealed_vault(*fs_, home_, vault_key_, sealed));
+    file_digest_ = digest;
+    return {};
+  }();
+  if (!written) keys_->set_journal(before);
+  return written;
 }
 
 Status Session::verify_mirror() {
@@ -267,21 +281,8 @@ Status Session::note(journal::Kind kind, Json body) {
 Status Session::mirror() {
   const journal::Head head = store_->head();
   if (keys_->journal().sequence == head.seq && keys_->journal().hash == head.hash) return {};
-  return write_vault_file();
-}
-
-Status Session::write_vault_file() {
-  const JournalMirror before = keys_->journal();
-  keys_->set_journal({store_->head().seq, store_->head().hash});
-  const auto written = [&]() -> Status {
-    PV_ASSIGN(const Bytes sealed, seal_vault(vault_key_, keys_->to_document()));
-    const std::string digest = crypto::sha256(sealed).hex();
-    PV_TRY(store_->set_meta("vault_sha256_next", digest));
-    PV_TRY(write_sealed_vault(*fs_, home_, vault_key_, sealed));
-    return store_->set_meta("vault_sha256", digest);
-  }();
-  if (!written) keys_->set_journal(before);
-  return written;
+  PV_ASSIGN(auto tx, store_->begin());
+  return commit(tx);
 }
 
 // The journal's own rows count as well as the table: taking one out of the table alone undoes nothing.

@@ -82,7 +82,6 @@ class Session {
   Status collect_narrowings(std::uint64_t mirrored);
   Status check_narrowed_mark();
   Status mirror();
-  Status write_vault_file();
   Status fold(store::Transaction& tx, const store::Narrowing& narrowing);
 
   std::string home_;
@@ -92,6 +91,7 @@ class Session {
   std::optional<store::Store> store_;
   std::optional<Keyring> keys_;
   std::vector<store::Narrowing> pending_;
+  std::string file_digest_;  // of the vault.enc in place, hex; empty before there is one
   SecretBytes vault_key_;
   SecretBytes view_key_;
   Seconds expires_at_ = 0;

@@ -50,6 +50,8 @@ class Transaction {
   Status journal(journal::Kind kind, Json body);
   Status narrow(std::string_view what, std::string_view id);
   Status clear_narrowings();
+  // What the journal will end with.
+  const journal::Head& head() const noexcept { return head_; }
   Status commit();
 
  private:

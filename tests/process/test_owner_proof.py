@@ -192,6 +192,9 @@ class Proofs(unittest.TestCase):
             for _ in range(3):
                 self.refused(owner, purchase, self.wrong.proof(owner, "purchase.approve", {"purchase": purchase}))
         self.assertGreaterEqual(self.home.cli("status").json["bad_proofs"], 3)
+        # Looking does not take the warning away; a good proof does.
+        self.assertGreaterEqual(self.home.cli("status").json["bad_proofs"], 3)
+        self.home.cli("config", "set", "allow_loopback_http", "false", passphrase=PASSPHRASE)
         self.assertEqual(self.home.cli("status").json["bad_proofs"], 0)
         self.assertEqual(self.home.cli("approve", purchase, passphrase=PASSPHRASE).json["status"], "approved")
 
