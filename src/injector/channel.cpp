@@ -36,6 +36,16 @@ Step<Channel::Who> Channel::wait(bool expect_control, Clock::time_point until) {
   }
 }
 
+Step<void> Channel::still_wanted() {
+  if (Clock::now() >= deadline_) return stop(Outcome::timeout);
+  pollfd watched{listen_ ? control_ : -1, POLLIN | POLLRDHUP, 0};
+  int n = -1;
+  do n = poll(&watched, 1, 0);
+  while (n < 0 && errno == EINTR);
+  if (n != 0) return stop(n > 0 ? Outcome::stopped : Outcome::failed);
+  return {};
+}
+
 Step<ControlMessage> Channel::take_control() {
   ControlMessage out;
   out.bytes.resize(kMaxControl);

@@ -43,6 +43,9 @@ class Channel {
       if (who->control) return take_control();
     }
   }
+  // Fails with stopped when the daemon hung up, half or whole, or said anything; with timeout when the time is over.
+  // Does not wait: asked before each secret that goes to the browser.
+  Step<void> still_wanted();
   // False when the daemon is gone; the process ends soon after either way.
   bool send(ByteView message) noexcept;
 

@@ -50,6 +50,12 @@ Step<void> Filler::unchanged() {
   return {};
 }
 
+Step<void> Filler::send(SecretFrame& command) {
+  PV_TRY(cdp_.channel().still_wanted());
+  typed_ = true;
+  return cdp_.send_secret(command);
+}
+
 Step<void> Filler::fill(const CardValues& card) {
   std::vector<std::size_t> order;
   for (const Work& work : works_)
@@ -96,8 +102,7 @@ Step<std::vector<int>> Filler::call_fill(const CardValues& card, const Frame& fr
     command.plain("\",\"").secret(expected.reveal(SecretAccess{})).plain("\"]");
   }
   command.plain("]}]}}");
-  typed_ = true;
-  PV_TRY(cdp_.send_secret(command));
+  PV_TRY(send(command));
   PV_ASSIGN(const std::optional<Json> answer, page_.value(id));
   PV_TRY(unchanged());
   const Json::Array* const list = answer ? answer->array() : nullptr;

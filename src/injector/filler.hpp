@@ -2,7 +2,8 @@
 //
 // A value travels inside one call into the isolated world of the checked document: the browser refuses the call when
 // that document is gone, and in it no script of the page runs between the last check and the typing. Only where a
-// page wants real key presses are they sent, one at a time, and the focus is checked after each.
+// page wants real key presses are they sent, one at a time, to the process of the checked frame, and the focus is
+// checked before and after each.
 #pragma once
 
 #include "injector/survey.hpp"
@@ -40,14 +41,20 @@ class Filler {
   Step<void> step_select(const Frame& frame, Work& work);
   Step<bool> type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape);
   Step<bool> press(const Frame& frame, const Work& work, ByteView character);
+  Step<bool> press_half(const Frame& frame, ByteView character, bool down);
   bool clear_by_finder();
   // A row [index, flag] of the finder.
   static bool says(const Json& row, int index, bool flag);
   Step<void> erase(const Frame& frame, const Work& work);
-  Step<bool> frame_has_focus(const Frame& frame);
+  // `wait`: the frames around it may learn of it a moment later.
+  Step<bool> frame_has_focus(const Frame& frame, bool wait);
+  // Keys go into this field, as far as its frame and those around it know.
+  Step<bool> has_focus(const Frame& frame, const Work& work);
+  // The way of every secret to the browser: nothing goes after the daemon hung up.
+  Step<void> send(SecretFrame& command);
   // A flag that the finder gives; false also when it could not be asked.
   Step<bool> flag(const Frame& frame, std::string_view function, int index);
-  Step<void> key(const std::string& type, std::string_view name, int code);
+  Step<void> key(const Frame& frame, std::string_view name, int code);
   Step<void> unchanged();
   const Frame* frame_of(const Work& work) const { return page_.frame(frames_[work.pick.frame]); }
   tl::unexpected<Failure> reject(Work& work, Why why);

@@ -32,36 +32,47 @@ Step<bool> Filler::flag(const Frame& frame, std::string_view function, int index
   return answer && answer->bool_or(false);
 }
 
-Step<void> Filler::key(const std::string& type, std::string_view name, int code) {
-  Json params;
-  params.set("type", type);
-  params.set("key", name);
-  params.set("code", name);
-  params.set("windowsVirtualKeyCode", code);
-  PV_ASSIGN(const Cdp::Reply reply,
-            cdp_.wait(cdp_.send("Input.dispatchKeyEvent", std::move(params), page_.main_session())));
-  if (!reply.ok) return stop(Outcome::failed);
+// Down and up. All keys go through the session of the field's frame. For a frame with a process of its own that is the
+// process they end up in: with the focus elsewhere they are lost. Only those of the page's own session follow the
+// focus.
+Step<void> Filler::key(const Frame& frame, std::string_view name, int code) {
+  for (const std::string_view type : {"keyDown", "keyUp"}) {
+    Json params;
+    params.set("type", type);
+    params.set("key", name);
+    params.set("code", name);
+    params.set("windowsVirtualKeyCode", code);
+    PV_ASSIGN(const Cdp::Reply reply,
+              cdp_.wait(cdp_.send("Input.dispatchKeyEvent", std::move(params), frame.session)));
+    if (!reply.ok) return stop(Outcome::failed);
+  }
   return {};
 }
 
-// The browser sends keys to the frame that has the focus, and learns of a change a moment after the frame. The frames
-// around it learn of it from the browser: when they show it, keys go there.
-Step<bool> Filler::frame_has_focus(const Frame& frame) {
+// The frames around the field's frame show that it has the focus. They learn of it from the browser: when they show
+// it, keys go there.
+Step<bool> Filler::frame_has_focus(const Frame& frame, bool wait) {
   for (const Frame* inner = &frame; inner != nullptr && !inner->parent.empty();) {
     const Frame* const outer = page_.frame(inner->parent);
     if (outer == nullptr || inner->owner.empty()) return false;
     Json handle;
     handle.set("objectId", inner->owner);
     bool shown = false;
-    for (int i = 0; i < kFocusTries && !shown; ++i) {
+    for (int tries = wait ? kFocusTries : 1; tries > 0 && !shown; --tries) {
       PV_ASSIGN(const std::optional<Json> answer, page_.value(page_.call(*outer, "shows", {handle})));
       shown = answer && answer->bool_or(false);
-      if (!shown) PV_TRY(cdp_.poll(Clock::now() + std::chrono::milliseconds(2)));
+      if (!shown && wait) PV_TRY(cdp_.poll(Clock::now() + std::chrono::milliseconds(2)));
     }
     if (!shown) return false;
     inner = outer;
   }
   return true;
+}
+
+Step<bool> Filler::has_focus(const Frame& frame, const Work& work) {
+  PV_ASSIGN(const bool inside, flag(frame, "focused", work.pick.index));
+  if (!inside) return false;
+  return frame_has_focus(frame, false);
 }
 
 Step<void> Filler::erase(const Frame& frame, const Work& work) {
@@ -70,46 +81,49 @@ Step<void> Filler::erase(const Frame& frame, const Work& work) {
   for (std::int64_t left = length ? length->int_or(0) : 0; left > 0; --left) {
     PV_ASSIGN(const bool focused, flag(frame, "focused", work.pick.index));
     if (!focused) break;
-    PV_TRY(key("keyDown", "Backspace", kBackspace));
-    PV_TRY(key("keyUp", "Backspace", kBackspace));
+    PV_TRY(key(frame, "Backspace", kBackspace));
   }
   return {};
 }
 
-// True when the field is still focused afterwards.
-Step<bool> Filler::press(const Frame& frame, const Work& work, ByteView character) {
+// False when the browser refused it.
+Step<bool> Filler::press_half(const Frame& frame, ByteView character, bool down) {
   const bool digit = character.size() == 1 && character[0] >= '0' && character[0] <= '9';
-  std::optional<Cdp::Id> down, up;
-  for (const bool is_down : {true, false}) {
-    SecretFrame command(kKeyFrame);
-    const Cdp::Id id = cdp_.begin_secret(command, "Input.dispatchKeyEvent", page_.main_session());
-    command.plain(is_down ? "{\"type\":\"keyDown\",\"text\":\"" : "{\"type\":\"keyUp\"");
-    if (is_down) command.secret(character).plain("\"");
-    command.plain(",\"key\":\"").secret(character).plain("\"");
-    if (digit) {
-      // "Digit4"; the virtual key code of a digit is its character code.
-      command.plain(",\"code\":\"Digit")
-          .secret(character)
-          .plain("\",\"windowsVirtualKeyCode\":")
-          .secret_number(character[0]);
-    }
-    command.plain("}}");
-    PV_TRY(cdp_.send_secret(command));
-    (is_down ? down : up) = id;
+  SecretFrame command(kKeyFrame);
+  const Cdp::Id id = cdp_.begin_secret(command, "Input.dispatchKeyEvent", frame.session);
+  command.plain(down ? "{\"type\":\"keyDown\",\"text\":\"" : "{\"type\":\"keyUp\"");
+  if (down) command.secret(character).plain("\"");
+  command.plain(",\"key\":\"").secret(character).plain("\"");
+  if (digit) {
+    // "Digit4"; the virtual key code of a digit is its character code.
+    command.plain(",\"code\":\"Digit")
+        .secret(character)
+        .plain("\",\"windowsVirtualKeyCode\":")
+        .secret_number(character[0]);
   }
-  const Cdp::Id asked = page_.call(frame, "focused", {argument(work.pick.index)});
-  PV_ASSIGN(const Cdp::Reply pressed, cdp_.wait(*down));
-  PV_ASSIGN(const Cdp::Reply released, cdp_.wait(*up));
-  PV_ASSIGN(const std::optional<Json> focused, page_.value(asked));
-  PV_TRY(unchanged());
-  return pressed.ok && released.ok && focused && focused->bool_or(false);
+  command.plain("}}");
+  PV_TRY(send(command));
+  PV_ASSIGN(const Cdp::Reply reply, cdp_.wait(id));
+  return reply.ok;
+}
+
+// True when the field has the focus before and after. The key is let go only where it was pressed: it says the
+// character once more.
+Step<bool> Filler::press(const Frame& frame, const Work& work, ByteView character) {
+  for (const bool down : {true, false}) {
+    PV_ASSIGN(const bool focused, has_focus(frame, work));
+    if (!focused) return false;
+    PV_ASSIGN(const bool taken, press_half(frame, character, down));
+    if (!taken) return false;
+  }
+  return has_focus(frame, work);
 }
 
 Step<bool> Filler::type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape) {
   const SecretBytes text = card.text(work.pick.field, shape);
   PV_ASSIGN(const bool prepared, flag(frame, "prepare", work.pick.index));
   if (!prepared) return false;
-  PV_ASSIGN(const bool here, frame_has_focus(frame));
+  PV_ASSIGN(const bool here, frame_has_focus(frame, true));
   if (!here) return false;
   PV_TRY(erase(frame, work));
   ByteView rest = text.reveal(SecretAccess{});
@@ -126,16 +140,15 @@ Step<bool> Filler::type_keys(const CardValues& card, const Frame& frame, const W
 Step<void> Filler::step_select(const Frame& frame, Work& work) {
   PV_ASSIGN(const bool prepared, flag(frame, "prepare", work.pick.index));
   if (!prepared) return reject(work, Why::hidden);
-  PV_ASSIGN(const bool here, frame_has_focus(frame));
+  PV_ASSIGN(const bool here, frame_has_focus(frame, true));
   for (int i = 0; here && i < kMaxSteps; ++i) {
     PV_ASSIGN(const std::optional<Json> answer,
               page_.value(page_.call(frame, "direction", {argument(work.pick.index)})));
     PV_TRY(unchanged());
-    PV_ASSIGN(const bool focused, flag(frame, "focused", work.pick.index));
+    PV_ASSIGN(const bool focused, has_focus(frame, work));
     const std::int64_t way = answer ? answer->int_or(0) : 0;
     if (way == 0 || !focused) break;
-    PV_TRY(key("keyDown", way > 0 ? "ArrowDown" : "ArrowUp", way > 0 ? kArrowDown : kArrowUp));
-    PV_TRY(key("keyUp", way > 0 ? "ArrowDown" : "ArrowUp", way > 0 ? kArrowDown : kArrowUp));
+    PV_TRY(key(frame, way > 0 ? "ArrowDown" : "ArrowUp", way > 0 ? kArrowDown : kArrowUp));
   }
   PV_ASSIGN(const bool kept, flag(frame, "kept", work.pick.index));
   if (kept) return {};
@@ -153,7 +166,11 @@ bool Filler::clear() {
     if (frame == nullptr || frame->world.empty() || !work.left) continue;
     const Frame here = *frame;
     const auto prepared = flag(here, "prepare", work.pick.index);
-    if (!prepared || !*prepared || !frame_has_focus(here)) continue;
+    if (!prepared || !*prepared) continue;
+    // Keys reach a process of its own also when the page gave the focus away for good.
+    const bool own_process = page_.top() != nullptr && here.session != page_.top()->session;
+    const auto shown = frame_has_focus(here, !own_process);
+    if (!shown || (!*shown && !own_process)) continue;
     if (!erase(here, work)) return false;
   }
   return clear_by_finder();

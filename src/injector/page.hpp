@@ -57,8 +57,6 @@ class Page {
   bool awaits_document() const { return !coming_.empty(); }
   // Asks the browser again which documents there are and compares with the pinned ones.
   Step<void> confirm_documents();
-  // The session that keys go to.
-  const std::string& main_session() const { return sessions_.front().id; }
 
  private:
   struct Session {

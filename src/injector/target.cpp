@@ -1,24 +1,36 @@
 #include "injector/target.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/origin.hpp"
 
 namespace popvault::injector {
 namespace {
 
-// The value of one switch, "" when it has none. The command line is one string, its quoting lost: a switch is
-// whatever follows a space and two dashes.
-std::optional<std::string_view> switch_value(std::string_view line, std::string_view name) {
-  for (std::size_t at = line.find(" --"); at != line.npos; at = line.find(" --", at + 1)) {
-    const std::string_view rest = line.substr(at + 3);
-    if (!rest.starts_with(name)) continue;
-    const std::string_view after = rest.substr(name.size());
-    if (after.empty() || after.front() == ' ') return std::string_view{};
-    if (after.front() == '=')
-      return after.substr(1, after.find(' ') == after.npos ? after.npos : after.find(' ') - 1);
+struct Switch {
+  std::string_view name, value;  // "" when it has no value
+};
+
+// All switches. The command line is one string, its quoting lost: a switch is every word that begins with one dash or
+// two (Chromium takes both), wherever it stands.
+std::vector<Switch> switches_of(std::string_view line) {
+  constexpr std::string_view kBetween = " \t\n\v\f\r\"'";
+  std::vector<Switch> out;
+  while (!line.empty()) {
+    std::string_view word = line.substr(0, line.find_first_of(kBetween));
+    line.remove_prefix(std::min(word.size() + 1, line.size()));
+    if (!word.starts_with('-')) continue;
+    word.remove_prefix(word.starts_with("--") ? 2 : 1);
+    const std::size_t equals = std::min(word.find('='), word.size());
+    out.push_back({word.substr(0, equals), word.substr(std::min(equals + 1, word.size()))});
   }
-  return std::nullopt;
+  return out;
+}
+
+template <std::size_t N>
+bool among(std::string_view name, const std::array<std::string_view, N>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 bool loopback_address(std::string_view address) {
@@ -42,15 +54,17 @@ Step<std::string> pick_target(const Json& targets, const Job& job) {
 }
 
 bool browser_allowed(std::string_view command_line, bool allow_loopback_http) {
-  for (const std::string_view name : {"log-net-log", "v", "vmodule", "proxy-server", "proxy-pac-url",
-                                      "proxy-auto-detect", "host-resolver-rules", "host-rules",
-                                      "ssl-key-log-file", "net-log-capture-mode", "disable-web-security"})
-    if (switch_value(command_line, name)) return false;
+  static constexpr std::array<std::string_view, 11> kNever{
+      "log-net-log",         "v",          "vmodule",          "proxy-server",         "proxy-pac-url",       "proxy-auto-detect",
+      "host-resolver-rules", "host-rules", "ssl-key-log-file", "net-log-capture-mode", "disable-web-security"};
   // The certificate checks are what ties an https origin to the merchant.
-  for (const std::string_view name : {"ignore-certificate-errors", "ignore-certificate-errors-spki-list"})
-    if (!allow_loopback_http && switch_value(command_line, name)) return false;
-  const auto address = switch_value(command_line, "remote-debugging-address");
-  return !address || loopback_address(*address);
+  static constexpr std::array<std::string_view, 2> kUnchecked{"ignore-certificate-errors",
+                                                              "ignore-certificate-errors-spki-list"};
+  for (const Switch& one : switches_of(command_line)) {
+    if (among(one.name, kNever) || (!allow_loopback_http && among(one.name, kUnchecked))) return false;
+    if (one.name == "remote-debugging-address" && !loopback_address(one.value)) return false;
+  }
+  return true;
 }
 
 std::uint8_t origin_index(const Job& job, std::string_view url, std::string_view security_origin) {

@@ -5,6 +5,8 @@
 
 import http.server
 import os
+import signal
+import socket
 import sys
 import threading
 import time
@@ -306,6 +308,22 @@ class InjectorTest(unittest.TestCase):
         page, answer = self.refuses("steals_focus", "field_rejected")
         self.assertEqual(page.evaluate("thief.value"), "")
 
+    def test_keys_do_not_follow_the_focus_into_an_unlisted_frame(self):
+        for query in ("0", "2", "5", "15", "30", "60", "0,back", "2,back"):
+            page = self.open("steals_to_frame?" + query, "stolen >= 0")
+            answer = self.fill(page, [self.shop, self.psp])
+            frames = {url: session.evaluate("values()") for url, session in self.browser.frames(page).items()}
+            self.assertEqual(frames[self.other + "/listens"], {"loot": "", "heard": ""}, query)
+            self.assertEqual((answer.outcome, answer.typed, answer.cleared), ("field_rejected", True, True), query)
+            self.assertEqual(frames[self.psp + "/keydown"], {"number": "", "exp": "", "cvc": ""}, query)
+
+    def test_keys_in_a_frame(self):
+        page = self.open("key_frame")
+        answer = self.fill(page, [self.shop, self.psp])
+        self.assertEqual(answer.outcome, "filled", answer)
+        self.assertEqual([session.evaluate("values()") for session in self.browser.frames(page).values()],
+                         [{"number": "4242424242424242", "exp": "0431", "cvc": "737"}])
+
     def test_navigation_while_filling(self):
         page = self.open("navigates")
         answer = self.fill(page)
@@ -361,6 +379,28 @@ class InjectorTest(unittest.TestCase):
         run.control.close()
         self.assertTrue(os.WIFEXITED(run.wait()))
         self.assertEqual(page.evaluate("number.value"), "")
+
+    def test_daemon_hangs_up_behind_the_bundle(self):
+        for half in (True, False):
+            page = self.open("simple")
+            run = inj.Injector(PROGRAM, self.chromium.port)
+            run.send_job(page.target_id, [self.shop], by_target_id=True, has_holder=False)
+            self.assertEqual(run.receive()[0], inj.READY)
+            page.evaluate("number.addEventListener('focus', () => { window.touched = true; })")
+            # Both are there when it looks again.
+            os.kill(run.pid, signal.SIGSTOP)
+            run.send_bundle(NO_HOLDER)
+            if half:
+                run.control.shutdown(socket.SHUT_WR)
+            else:
+                run.control.close()
+            os.kill(run.pid, signal.SIGCONT)
+            if half:
+                answer = run.answer(run.receive())
+                self.assertEqual((answer.outcome, answer.typed), ("stopped", False), answer)
+            self.assertTrue(os.WIFEXITED(run.wait()))
+            run.close()
+            self.assertEqual(page.evaluate("[window.touched, number.value]"), [None, ""])
 
     def test_deadline(self):
         page = self.open("covered")
