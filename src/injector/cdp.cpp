@@ -100,7 +100,12 @@ Step<void> Cdp::poll(Clock::time_point until) {
   return deliver();
 }
 
-Step<void> Cdp::pump() { return poll(Clock::time_point::max()); }
+Step<void> Cdp::pump() {
+  in_.clear();
+  PV_TRY(channel_.read_ready(in_));
+  reader_.feed(in_);
+  return deliver();
+}
 
 Step<void> Cdp::deliver() {
   while (const auto message = reader_.next())

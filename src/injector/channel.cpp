@@ -86,7 +86,10 @@ bool Channel::send(ByteView message) noexcept {
 Step<void> Channel::read_browser(Bytes& out, Clock::time_point until) {
   const auto who = wait(false, until);
   if (!who) return tl::unexpected(who.error());
-  if (!who->browser) return {};
+  return who->browser ? read_ready(out) : Step<void>{};
+}
+
+Step<void> Channel::read_ready(Bytes& out) {
   const std::size_t before = out.size();
   out.resize(before + kReadSize);
   ssize_t size = -1;

@@ -51,6 +51,8 @@ class Channel {
 
   // Bytes of the browser, appended to `out`. Waits until there are some or until `until` (then nothing is added).
   Step<void> read_browser(Bytes& out, Clock::time_point until = Clock::time_point::max());
+  // The same without a wait, for when some are known to be there: a message of the daemon may come meanwhile.
+  Step<void> read_ready(Bytes& out);
   Step<void> write_browser(ByteView bytes);
 
  private:

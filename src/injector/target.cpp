@@ -55,8 +55,9 @@ Step<std::string> pick_target(const Json& targets, const Job& job) {
 
 bool browser_allowed(std::string_view command_line, bool allow_loopback_http) {
   static constexpr std::array<std::string_view, 11> kNever{
-      "log-net-log",         "v",          "vmodule",          "proxy-server",         "proxy-pac-url",       "proxy-auto-detect",
-      "host-resolver-rules", "host-rules", "ssl-key-log-file", "net-log-capture-mode", "disable-web-security"};
+      "log-net-log",         "v",          "vmodule",          "proxy-server",
+      "proxy-pac-url",       "host-rules", "ssl-key-log-file", "proxy-auto-detect",
+      "host-resolver-rules", "net-log-capture-mode", "disable-web-security"};
   // The certificate checks are what ties an https origin to the merchant.
   static constexpr std::array<std::string_view, 2> kUnchecked{"ignore-certificate-errors",
                                                               "ignore-certificate-errors-spki-list"};
