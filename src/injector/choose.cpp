@@ -153,12 +153,22 @@ Step<void> add_holder(std::span<const Candidate> pool, Needs needs, Choice& out)
   return {};
 }
 
+// What was picked stands in its form a second time.
+Step<void> refuse_repeats(std::span<const Candidate> found, const Choice& chosen) {
+  for (const Candidate& c : found) {
+    const auto twice = [&](const Candidate& pick) { return pick.field == c.field && same_group(pick, c); };
+    if (c.repeats && std::any_of(chosen.picks.begin(), chosen.picks.end(), twice))
+      return stop(Outcome::fields_ambiguous, {report(c.field, Why::ambiguous, c.origin)});
+  }
+  return {};
+}
+
 }  // namespace
 
 Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
   List usable;
   std::copy_if(found.begin(), found.end(), std::back_inserter(usable),
-               [](const Candidate& c) { return c.allowed && c.why == Why::ok; });
+               [](const Candidate& c) { return c.allowed && c.why == Why::ok && !c.repeats; });
   const List groups = complete_groups(usable);
   const Candidate* const group = groups.empty() ? nullptr : surest(groups);
   if (groups.size() > 1 && group == nullptr)
@@ -182,6 +192,7 @@ Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
   for (const Candidate* part : expiry.parts) out.picks.push_back(*part);
   PV_TRY(add_cvc(found, usable, needs, out));
   PV_TRY(add_holder(usable, needs, out));
+  PV_TRY(refuse_repeats(found, out));
   return out;
 }
 

@@ -2,7 +2,7 @@
 //
 // A value goes into exactly one field that is visible and in an allowed frame. A form with number and expiry wins
 // over loose fields; a surer match (see tiers in finder/) wins over a weaker one; two that are equally good are
-// never guessed between.
+// never guessed between. A form that wants a value twice is refused: it would be left half filled.
 #pragma once
 
 #include <span>
@@ -24,6 +24,7 @@ struct Candidate {
   Shape shape{};
   int group = 0;  // the form, within the frame
   bool required = false;
+  bool repeats = false;  // asks for the value of another field of its form once more
 };
 
 struct Needs {

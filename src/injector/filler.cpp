@@ -31,6 +31,7 @@ Filler::Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<s
 std::vector<FieldReport> Filler::reports() const {
   std::vector<FieldReport> out;
   for (const Work& work : works_) out.push_back({work.pick.field, work.pick.origin, work.why});
+  if (lacks_holder_) out.push_back({Field::holder, kNoOrigin, Why::missing});
   return out;
 }
 
@@ -148,9 +149,10 @@ Step<void> Filler::settle() {
   for (const auto& [id, call] : asked) {
     PV_ASSIGN(const std::optional<Json> answer, page_.value(call));
     if (!answer) return stop(Outcome::navigated);
+    lacks_holder_ = lacks_holder_ || (*answer)["lacksHolder"].bool_or(true);
     for (Work& work : works_) {
       if (frames_[work.pick.frame] != id) continue;
-      const Json::Array* const rows = answer->array();
+      const Json::Array* const rows = (*answer)["rows"].array();
       const bool kept = rows != nullptr && std::any_of(rows->begin(), rows->end(), [&](const Json& row) {
                           return says(row, work.pick.index, true);
                         });
@@ -160,6 +162,7 @@ Step<void> Filler::settle() {
   }
   PV_TRY(unchanged());
   if (!all_kept) return stop(Outcome::field_rejected);
+  if (lacks_holder_) return stop(Outcome::fields_missing);
   return {};
 }
 

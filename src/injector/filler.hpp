@@ -18,7 +18,8 @@ class Filler {
 
   // All fields, one frame after the other. Fails with field_rejected or navigated; what was typed stays until clear().
   Step<void> fill(const CardValues& card);
-  // Leaves the last field, gives the page a moment, and compares all fields and documents once more.
+  // Leaves the last field, gives the page a moment, and compares all fields and documents once more. Fails with
+  // fields_missing when a required field for the holder's name is left empty.
   Step<void> settle();
   // Empties every field that was typed into; true when all of them read back empty.
   bool clear();
@@ -64,6 +65,7 @@ class Filler {
   std::vector<Work> works_;
   std::vector<std::string> frames_;
   bool typed_ = false;
+  bool lacks_holder_ = false;
 };
 
 }  // namespace popvault::injector

@@ -215,6 +215,12 @@ class InjectorTest(unittest.TestCase):
     def test_name_in_two_fields(self):
         self.fills("two_names", {"number": "4242424242424242", "given": 'Zoë "Z"', "family": "O'Neil"}, card=inj.CARD)
 
+    def test_names_of_the_card_beside_those_of_a_person(self):
+        self.fills("card_names", {"number": "4242424242424242", "given": 'Zoë "Z"', "family": "O'Neil", "person": ""}, card=inj.CARD)
+
+    def test_lone_field_that_says_again(self):
+        self.fills("confirm_alone", {"number": "4242424242424242", "gift": "", "mail": ""})
+
     def test_same_process_frame(self):
         page = self.open("same_process_frame")
         answer = self.fill(page)
@@ -262,6 +268,22 @@ class InjectorTest(unittest.TestCase):
     def test_two_forms(self):
         _, answer = self.refuses("two_forms", "fields_ambiguous")
         self.assertEqual(answer.why("number"), "ambiguous")
+
+    def test_number_wanted_twice(self):
+        for name in ("confirm_number", "number_twice"):
+            page, answer = self.refuses(name, "fields_ambiguous")
+            self.assertEqual((answer.typed, answer.why("number")), (False, "ambiguous"), answer)
+
+    def test_names_required_and_not_in_the_record(self):
+        _, answer = self.refuses("card_names", "fields_missing")
+        self.assertEqual(answer.why("holder"), "missing")
+
+    def test_name_that_is_asked_for_after_the_number(self):
+        page = self.open("late_name")
+        answer = self.fill(page, card=inj.CARD)
+        self.assertEqual((answer.outcome, answer.typed, answer.cleared, answer.why("holder")),
+                         ("fields_missing", True, True, "missing"), answer)
+        self.assertEqual(set(page.evaluate(READ).values()), {""})
 
     def test_wrong_origin(self):
         self.refuses("simple", "origin_mismatch", [self.psp])

@@ -3,15 +3,18 @@
 const TOKENS = {
   'cc-number': FIELD.number, 'cc-exp': FIELD.exp, 'cc-exp-month': FIELD.expMonth, 'cc-exp-year': FIELD.expYear,
   'cc-csc': FIELD.cvc, 'cc-name': FIELD.holder, 'cc-given-name': FIELD.holder, 'cc-family-name': FIELD.holder};
-const OTHER_TOKEN = new RegExp('^(name|honorific-.*|given-name|additional-name|family-name|nickname|username|' +
+const NAME_TOKEN = /^(name|given-name|family-name)$/;
+const OTHER_TOKEN = new RegExp('^(honorific-.*|additional-name|nickname|username|' +
     '(new|current)-password|one-time-code|organization.*|street-address|address-.*|country.*|postal-code|' +
     'cc-additional-name|cc-type|transaction-.*|language|bday.*|sex|url|photo|' +
     'tel.*|email|impp)$');
 
-// The field that the autocomplete attribute names; -1 when it names something else; null when it says nothing.
+// The field that the autocomplete attribute names; -1 when it names something else, -2 for a name; null when it says
+// nothing.
 const token = el => {
   const list = (el.getAttribute('autocomplete') || '').toLowerCase().split(/\s+/).filter(Boolean);
   for (const word of list) if (word in TOKENS) return TOKENS[word];
+  if (list.some(word => NAME_TOKEN.test(word))) return -2;
   return list.some(word => OTHER_TOKEN.test(word)) ? -1 : null;
 };
 
@@ -111,7 +114,9 @@ const classify = el => {
   const list = signals(el);
   const named = token(el);
   if (named === -1 || isOther(list)) return null;
-  let found = named !== null ? {field: named, tier: TIER.token} : byWords(el, list);
+  let found = named !== null && named >= 0 ? {field: named, tier: TIER.token} : byWords(el, list);
+  // Somebody's name, and the name on the card only where a name or label says so.
+  if (named === -2 && (found?.field !== FIELD.holder || found.tier !== TIER.named || el.tagName === 'SELECT')) return null;
   if (el.tagName === 'SELECT') {
     const part = selectPart(el);
     if (part === null) return found && found.tier === TIER.token ? {...found, wrong: true, shape: 0} : null;
@@ -122,5 +127,5 @@ const classify = el => {
   // A search box or a month picker only where the standard's token or the date itself says so.
   if (/^(search|url|email)$/.test(el.type) && found.tier !== TIER.token) return null;
   if (el.type === 'month' && found.field !== FIELD.exp) return null;
-  return {...found, shape: shapeOf(el, found.field, list), wrong: !editable(el)};
+  return {...found, shape: shapeOf(el, found.field, list), wrong: !editable(el), repeats: list.some(s => IS_REPEAT.test(s.text))};
 };

@@ -90,6 +90,12 @@ const fillOne = (one, text) => {
   return kept(one) ? STATE.kept : STATE.notKept;
 };
 
+// Whether a form that got a number still wants the holder's name: its field is not among those that were filled.
+const lacksHolder = () => candidates.filter(one => one.touched && one.field === FIELD.number)
+    .flatMap(({el}) => [...(el.form ? el.form.elements : el.getRootNode().querySelectorAll('input'))])
+    .some(el => el.tagName === 'INPUT' && isControl(el) && isRequired(el) && el.value.trim() === '' && usable(el) &&
+        signals(el).some(s => s.tier === TIER.named && says(s.text, IS_HOLDER)));
+
 const api = {
   scan,
   addRoot: root => { closedRoots.add(root); },
@@ -164,7 +170,7 @@ const api = {
     return kept(one);
   },
   // Leaves the last field as a user does who goes on, lets the page's handlers and its next frame run, and reads all
-  // fields back. [index, kept] each.
+  // fields back: [index, kept] each.
   settle: async wait => {
     for (const {el, touched} of candidates) if (touched && hasFocus(el)) el.blur();
     await new Promise(done => setTimeout(done, 0));
@@ -172,9 +178,9 @@ const api = {
       requestAnimationFrame(() => setTimeout(done, 0));
       setTimeout(done, wait);
     });
-    const out = candidates.flatMap((one, index) => one.touched ? [[index, kept(one)]] : []);
+    const rows = candidates.flatMap((one, index) => one.touched ? [[index, kept(one)]] : []);
     for (const one of candidates) one.expect = '';
-    return out;
+    return {rows, lacksHolder: lacksHolder()};
   },
   // Empties what was typed. True when all of it reads back empty a moment later.
   clear: async () => {

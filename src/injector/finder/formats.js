@@ -91,6 +91,10 @@ const shapeOf = (el, field, list) => {
   if (field === FIELD.expYear) return yearShape(el, list);
   const part = (el.getAttribute('autocomplete') || '').match(/cc-(given|family)-name/);
   if (field === FIELD.holder && part) return part[1] === 'given' ? 64 : 128;
+  if (field === FIELD.holder) {
+    const given = list.some(s => IS_GIVEN.test(s.text)), family = list.some(s => IS_FAMILY.test(s.text));
+    return given === family ? 0 : given ? 64 : 128;
+  }
   if (field === FIELD.number && el.pattern && !matches(el, '4242424242424242') && matches(el, '4242 4242 4242 4242')) return 32;
   return 0;
 };

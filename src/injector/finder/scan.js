@@ -9,6 +9,8 @@ const number = el => {
   if (!indexOf.has(el)) indexOf.set(el, candidates.push({el}) - 1);
   return indexOf.get(el);
 };
+const isRequired = el => el.required || el.getAttribute('aria-required') === 'true';
+
 // One number per form. Fields without a form belong together per shadow tree.
 const groupOf = el => {
   const key = el.form || el.getRootNode();
@@ -37,6 +39,16 @@ const splitDates = list => {
   for (const one of short) one.shape = 0;
 };
 
+// A field that repeats another one of its form: it says so, or it is required as well and less sure to be the one.
+const markRepeats = list => {
+  const usable = list.filter(c => c.why === WHY.ok);
+  for (const one of usable) {
+    const others = usable.filter(c => c !== one && c.field === one.field && c.group === one.group);
+    one.repeat = one.says ? others.some(c => !c.says) :
+        one.field === FIELD.number && one.required && others.some(c => !c.says && c.tier > one.tier);
+  }
+};
+
 const scan = () => {
   const found = [];
   const {out, suspects} = roots();
@@ -49,15 +61,16 @@ const scan = () => {
       const why = fieldWhy(el) || (what.wrong ? WHY.wrongType : WHY.ok);
       const shy = !!el.closest('[aria-hidden="true"]') || el.tabIndex < 0;
       found.push({index, field: what.field, tier: what.tier * 2 - (shy ? 1 : 0), why, shape: what.shape,
-                  group: groupOf(el), required: el.required || el.getAttribute('aria-required') === 'true'});
+                  group: groupOf(el), required: isRequired(el), says: what.repeats});
       Object.assign(candidates[index], {field: what.field, shape: what.shape});
     }
   }
   splitDates(found);
+  markRepeats(found);
   for (const one of found) candidates[one.index].field = one.field;
   return {origin: self.origin, url: location.protocol, complete: document.readyState === 'complete', suspects,
           found: found.map(c => {
             const at = centre(candidates[c.index].el);
-            return [c.index, c.field, c.tier, c.why, c.shape, c.group, c.required ? 1 : 0, inView(at) ? 1 : 0, at.x, at.y];
+            return [c.index, c.field, c.tier, c.why, c.shape, c.group, c.required ? 1 : 0, inView(at) ? 1 : 0, at.x, at.y, c.repeat ? 1 : 0];
           })};
 };

@@ -35,7 +35,8 @@ const IS_EXPIRY = new RegExp([
 const IS_MONTH = /month|\bmm\b|\b(exp|cc)mm?\b|monat|\bmois\b|\bmes\b|\bmese\b|maand|miesiac|月/;
 const IS_YEAR = /year|\b(exp|cc)?yy(yy)?\b|jahr|\bjj(jj)?\b|annee|\baa(aa)?\b|\bano\b|\banno\b|jaar|\brok\b|\brr(rr)?\b|年/;
 const IS_HOLDER = new RegExp([
-  'card ?holder', 'holder ?name', 'name ?on ?(the |your )?card', '^(cc|card|credit card) ?name$', 'card ?owner',
+  'card ?holder', 'holder ?name', '\\b(card|cc) ?(first|given|last|family|sur) ?name',
+  '(first|given|last|family|sur) ?name (on|of) (the |your )?card', 'name ?on ?(the |your )?card', '^(cc|card|credit card) ?name$', 'card ?owner',
   'name as (it )?(appears|on|shown)', 'karten ?inhaber', 'titulaire', 'titular', 'intestatario', 'kaarthouder',
   'naam op', 'nome (no|impresso no|sulla)', 'posiadacz', 'na karcie', '名義', 'nom (sur|figurant)'].join('|'));
 const IS_NUMBER = new RegExp([
@@ -53,10 +54,15 @@ const IS_OTHER = new RegExp([
   'postal', '\\bplz\\b', '\\botp\\b', 'one ?time', '\\bsms\\b', '2fa', 'captcha', 'birth', 'geburt', 'naiss',
   'nacimiento', '\\bdob\\b', 'issue ?(date|month|year|number)', 'start ?date', 'valid from',
   'last ?(4|four)', 'e ?mail', 'library', 'account ?(number|num|no\\b|nr\\b)', 'member(ship)? ?(number|card|id|no\\b)',
-  'confirm', 'ギフト', 'ポイント', '会員'].join('|'));
+  'ギフト', 'ポイント', '会員'].join('|'));
 const IS_OTHER_LABEL = new RegExp([
   'order (number|no\\b|id)', 'customer ?(number|id|card)', 'invoice', 'tracking', '\\btax\\b', '\\bvat\\b',
   'licen[cs]e', 'student', 'konto ?nummer', 'kundennummer', '\\bmobile'].join('|'));
+// A second field for the same value. Where it is the only one, it is the field.
+const IS_REPEAT = /\bconfirm|\brepeat|\bre ?(enter|type)|\bverify\b|\bagain\b|wiederhol|bestatig|erneut|\brepet|\brepit|\bripet|herhaal|bevestig|powtorz|potwierd|確認|确认/;
+// One half of the holder's name.
+const IS_GIVEN = /\b(first|given|fore) ?name|vorname|prenom\b|voornaam/;
+const IS_FAMILY = /\b(last|family|sur) ?name|nachname|familienname|achternaam/;
 const IS_PAYMENT = /credit|debit|kredit|bank ?card|payment card|bancaire|credito|kreditowej/;
 
 const says = (text, list) => list.test(text) && !(list !== IS_CVC && IS_OTHER.test(text) && !IS_PAYMENT.test(text));

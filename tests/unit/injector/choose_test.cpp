@@ -43,6 +43,8 @@ const Needs kAll{true, true}, kNoName{true, false}, kBare{false, false};
 std::vector<Row> rows() {
   Candidate required_holder = field(H);
   required_holder.required = true;
+  Candidate again = field(N, kNamed), again_elsewhere = field(N, kNamed, 1);
+  again.repeats = again_elsewhere.repeats = true;
   return {
       {"plain", {field(N), field(E), field(C), field(H)}, kAll, Outcome::filled, {N, E, C, H}},
       {"month and year", {field(N), field(M), field(Y), field(C)}, kAll, Outcome::filled, {N, M, Y, C}},
@@ -60,6 +62,8 @@ std::vector<Row> rows() {
       {"two forms, one surer", {field(N), field(E), field(N, kNear, 1), field(E, kNear, 1)}, kAll, Outcome::filled, {N, E}},
       {"a loose number beside a form", {field(N), field(E), field(N, kToken, 1)}, kAll, Outcome::filled, {N, E}},
       {"two numbers in one form", {field(N), field(N), field(E)}, kAll, Outcome::fields_ambiguous, {}, N, Why::ambiguous},
+      {"a number to repeat", {field(N), again, field(E)}, kBare, Outcome::fields_ambiguous, {}, N, Why::ambiguous},
+      {"one to repeat in another form", {field(N), field(E), again_elsewhere}, kBare, Outcome::filled, {N, E}},
       {"two loose numbers", {field(N, kToken, 1), field(N, kToken, 2), field(E, kToken, 3)}, kAll, Outcome::fields_ambiguous, {}, N, Why::ambiguous},
       {"two codes", {field(N), field(E), field(C), field(C)}, kAll, Outcome::fields_ambiguous, {}, C, Why::ambiguous},
       {"the form's own code", {field(N), field(E), field(C), field(C, kToken, 1)}, kAll, Outcome::filled, {N, E, C}},
