@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -37,6 +38,15 @@ Status make_home(const std::string& home) {
     if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + part);
   }
   return ensure_private_dir(real_fs(), home);
+}
+
+constexpr off_t kLogSize = 1024 * 1024;
+
+// One older log is kept; a daemon that still writes to it goes on doing so.
+void rotate_log(const std::string& path) {
+  struct stat st {};
+  if (lstat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > kLogSize)
+    rename(path.c_str(), (path + ".1").c_str());
 }
 
 Result<Descriptor> open_log(const std::string& path) {
@@ -181,6 +191,7 @@ Status start_daemon(const Paths& paths) {
   if (program.empty())
     return fail(Errc::daemon_unreachable, "popvaultd is not installed beside this program");
   PV_TRY(make_home(paths.home));
+  rotate_log(paths.home + "/popvaultd.log");
   PV_ASSIGN(const Descriptor log, open_log(paths.home + "/popvaultd.log"));
   const off_t log_size = lseek(log.get(), 0, SEEK_END);
   PV_ASSIGN(const pid_t daemon, detach(program, log));

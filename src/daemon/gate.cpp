@@ -111,6 +111,8 @@ Result<store::Row> authenticate(Application& app, const Peer& peer) {
   PV_ASSIGN(auto row, app.session.store().agent_with_key(peer.agent_key));
   if (!row || row->id != peer.agent || row->body["status"].text_or("") != "active") return fail(Errc::unauthenticated);
   if (app.session.narrowed("revoke", row->id)) return fail(Errc::unauthenticated);
+  if (!equal_constant_time(as_bytes(row->body["key_sha256"].text_or("")), as_bytes(peer.agent_key)))
+    return fail(Errc::unauthenticated);
   if (row->body["expires_at"].int_or(0) <= app.session.clock().now()) return fail(Errc::unauthenticated, "the key has expired");
   return std::move(*row);
 }

@@ -4,12 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "daemon/dispatch.hpp"
 #include "daemon/log.hpp"
 #include "os/closer.hpp"
+#include "os/hardening.hpp"
 #include "os/socket.hpp"
 
 namespace popvault::daemon {
@@ -24,6 +26,13 @@ constexpr std::int64_t kHalfLineMs = 10'000;
 constexpr std::int64_t kIdleMs = 600'000;
 constexpr std::int64_t kUnknownIdleMs = 60'000;  // on agent.sock before session.hello
 constexpr std::int64_t kNoDescriptorMs = 200;
+
+// Never so many that the owner, a fill and the files find no descriptor left.
+std::size_t most_agents() {
+  constexpr std::size_t kReserve = 2 * kMostOwners + 64;
+  const std::size_t limit = descriptor_limit();
+  return limit < kReserve + 1 ? 1 : std::min(kMostAgents, limit - kReserve);
+}
 
 }  // namespace
 
@@ -210,7 +219,7 @@ void Server::accept_from(Door door) {
     close_elsewhere(std::move(fd));
   };
   if (!identity || identity->uid != geteuid()) return refuse(Errc::wrong_peer);
-  if (count_[i] >= (door == Door::agent ? kMostAgents : kMostOwners)) return refuse(Errc::too_many_connections);
+  if (count_[i] >= (door == Door::agent ? most_agents() : kMostOwners)) return refuse(Errc::too_many_connections);
   Peer peer;
   peer.id = next_id_++;
   peer.door = door;

@@ -87,6 +87,11 @@ void raise_descriptor_limit() noexcept {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::size_t descriptor_limit() noexcept {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : 0;
+}
+
 void set_private_umask() noexcept { umask(077); }
 
 void clear_environment() noexcept {

@@ -2,6 +2,8 @@
 // and has a black-box test (tests/process/test_hardening.py).
 #pragma once
 
+#include <cstddef>
+
 #include "base/result.hpp"
 
 namespace popvault {
@@ -17,6 +19,7 @@ Status forbid_core_files();
 Status forbid_new_privileges();
 // As many descriptors as connections may need, up to the hard limit.
 void raise_descriptor_limit() noexcept;
+std::size_t descriptor_limit() noexcept;
 // 0600 and 0700 for whatever is made.
 void set_private_umask() noexcept;
 // Every variable; libraries read several of them.
