@@ -1,0 +1,92 @@
+// fault_session ACTION HOME: the daemon's own changes of a whole home (state.db, blobs, vault.enc), one at a time,
+// without its sockets, for test_session_sweep.py.
+//
+//   prepare   a vault with one card      init    makes the vault in an empty home
+//   unlock    opens it                   add     adds a second card
+//   freeze    freezes it                 lock    closes it
+//   narrow    freezes it while locked
+//   check     opens everything and prints "uninitialised", or "records 1 frozen 0 journal ok"
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "daemon/records.hpp"
+#include "daemon/session.hpp"
+
+namespace {
+
+using namespace popvault;
+using daemon::Session;
+using daemon::State;
+
+constexpr unsigned long kMark = 0x706f7076;
+
+SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
+void mark() { syscall(SYS_personality, kMark); }
+
+Status add_card(Session& session) {
+  SecretFields card;
+  PV_TRY(card.set("number", as_bytes("4242424242424242")));
+  PV_TRY(card.set("exp_month", as_bytes("12")));
+  PV_TRY(card.set("exp_year", as_bytes("2034")));
+  PV_TRY(daemon::add_record(session, "card", "Card", std::move(card)));
+  return {};
+}
+
+Status check(Session& session) {
+  if (session.state() == State::uninitialised) {
+    std::puts("uninitialised");
+    return {};
+  }
+  if (session.state() == State::damaged) return tl::unexpected(session.damage());
+  PV_TRY(session.unlock(key()));
+  PV_ASSIGN(const auto rows, session.store().all(store::Table::records));
+  for (const auto& row : rows) {
+    PV_TRY(daemon::view_of(session, row));
+    PV_ASSIGN(const Bytes blob, daemon::read_record_blob(session, row));
+    PV_TRY(open_record(session.keys(), daemon::place_of(row), blob));
+  }
+  PV_TRY(session.verify_mirror());
+  std::printf("records %zu frozen %d journal ok\n", rows.size(), session.frozen());
+  return {};
+}
+
+Status run(const std::string& action, const std::string& home) {
+  if (action == "init") mark();
+  PV_ASSIGN(const auto session, Session::open(home, real_fs(), system_clock()));
+  if (action == "init") return session->init(VaultMode::passphrase, key());
+  if (action == "check") return check(*session);
+  if (action == "prepare") {
+    PV_TRY(session->init(VaultMode::passphrase, key()));
+    PV_TRY(session->unlock(key()));
+    PV_TRY(add_card(*session));
+    session->lock();
+    return {};
+  }
+  if (action == "narrow") {
+    mark();
+    return session->set_frozen(true);
+  }
+  if (action == "unlock") mark();
+  PV_TRY(session->unlock(key()));
+  if (action == "unlock") return {};
+  mark();
+  if (action == "add") return add_card(*session);
+  if (action == "freeze") return session->set_frozen(true);
+  if (action == "lock") session->lock();
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  umask(077);  // as the daemon does first
+  const Status done = run(argv[1], argv[2]);
+  if (done) return 0;
+  std::printf("refused: %s\n", done.error().message().c_str());
+  return 1;
+}
