@@ -208,6 +208,16 @@ class InjectorTest(unittest.TestCase):
         answer = self.fill(page, [self.shop, self.psp])
         self.assertEqual((answer.outcome, answer.typed, answer.why("cvc")), ("fields_missing", False, "missing"), answer)
 
+    def test_frames_that_come_while_it_looks(self):
+        for delay in (0, 5, 20, 60, 150, 400) * 4:
+            page = self.open("late_frames")
+            page.evaluate("bring(%d)" % delay)
+            answer = self.fill(page, [self.shop, self.psp])
+            self.assertEqual(answer.outcome, "filled", (delay, answer))
+            self.assertEqual(self.frame_values(page), {"number": "4242424242424242", "exp": "04 / 31", "cvc": "737"})
+            page.close()
+            self.pages.remove(page)
+
     def test_page_without_code(self):
         _, answer = self.fills("no_cvc", {"number": "4242424242424242"})
         self.assertEqual([f[0] for f in answer.fields], ["number", "exp"])
