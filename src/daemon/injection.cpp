@@ -145,7 +145,7 @@ void Injections::stop_agent(const std::string& agent) {
 void Injections::stop_waiting(const std::string& agent) {
   const auto all = running_;
   for (const auto& one : all)
-    if (one.second->owner == agent && !one.second->handed_over) stop(*one.second);
+    if ((agent.empty() || one.second->owner == agent) && !one.second->handed_over) stop(*one.second);
 }
 
 void Injections::stop_purchase(const std::string& purchase) {

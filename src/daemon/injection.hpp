@@ -37,8 +37,8 @@ class Injections {
   // called at once, after it when the injector is gone.
   void stop_all();
   void stop_agent(const std::string& agent);
-  // Only those that have no bundle yet.
-  void stop_waiting(const std::string& agent);
+  // Only those that have no bundle yet; of every agent when none is named.
+  void stop_waiting(const std::string& agent = {});
   void stop_purchase(const std::string& purchase);
 
  private:
