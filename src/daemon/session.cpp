@@ -259,7 +259,8 @@ Status Session::commit(store::Transaction& transaction) {
     if (!file_digest_.empty()) PV_TRY(store_->set_meta("vault_sha256", file_digest_));
     PV_TRY(store_->set_meta("vault_sha256_next", digest));
     PV_TRY(transaction.commit());
-    PV_TRY(write_sealed_vault(*fs_, home_, vault_key_, sealed));
+    const Status placed = write_sealed_vault(*fs_, home_, vault_key_, sealed);
+    if (!placed) return fail(placed.error().code, "it is done, but vault.enc is behind: " + placed.error().detail);
     file_digest_ = digest;
     return {};
   }();
