@@ -77,13 +77,13 @@ const Candidate* surest(const List& groups) {
 }
 
 // Why there is no usable field: the most telling of what was seen. A field in an unlisted frame counts only when
-// it could have been filled.
+// it could have been filled; one in a frame that is not known yet is still to come.
 FieldReport explain(std::span<const Candidate> found, Field field) {
   FieldReport out = report(field, Why::missing);
   for (const Candidate& c : found) {
     if (c.field != field) continue;
     if (c.allowed && c.why != Why::ok) return report(field, c.why, c.origin);
-    if (!c.allowed && (c.why == Why::ok || c.why == Why::covered))
+    if (!c.allowed && !c.pending && (c.why == Why::ok || c.why == Why::covered))
       out = report(field, Why::frame_not_allowed);
   }
   return out;
@@ -122,6 +122,8 @@ Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> 
   const FieldReport seen = explain(found, Field::cvc);
   if (seen.why == Why::covered || seen.why == Why::frame_not_allowed || seen.why == Why::wrong_type)
     return missing({seen});
+  if (std::any_of(found.begin(), found.end(), [](const Candidate& c) { return c.pending && c.field == Field::cvc; }))
+    return missing({report(Field::cvc, Why::missing)});
   out.without_cvc = needs.has_cvc;
   return {};
 }

@@ -16,6 +16,7 @@ namespace popvault::injector {
 struct Candidate {
   std::size_t frame = 0;  // of the caller's list
   bool allowed = false;   // the frame may get values
+  bool pending = false;   // not known yet whether it may; never both
   std::uint8_t origin = 0xff;
   int index = 0;  // of the frame's own list
   Field field{};

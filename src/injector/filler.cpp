@@ -122,8 +122,11 @@ Step<void> Filler::finish(const CardValues& card, const Frame& frame, Work& work
     default: return reject(work, Why::hidden);
   }
   // The page works on key presses, or wants another form of the date.
-  std::vector<Shape> shapes{work.pick.shape};
-  if (work.pick.field == Field::exp) shapes.insert(shapes.end(), {Shape{0}, Shape{8}, Shape{1}});
+  std::vector<Shape> shapes;
+  shapes.reserve(4);
+  shapes.push_back(work.pick.shape);
+  if (work.pick.field == Field::exp)
+    for (const Shape other : {Shape{0}, Shape{8}, Shape{1}}) shapes.push_back(other);
   if (work.pick.field == Field::exp_year)
     shapes.push_back(Shape{static_cast<std::uint8_t>(work.pick.shape.bits ^ 8)});
   for (const Shape shape : shapes) {

@@ -54,9 +54,10 @@ Step<void> Filler::key(const Frame& frame, std::string_view name, int code) {
 Step<bool> Filler::frame_has_focus(const Frame& frame, bool wait) {
   for (const Frame* inner = &frame; inner != nullptr && !inner->parent.empty();) {
     const Frame* const outer = page_.frame(inner->parent);
-    if (outer == nullptr || inner->owner.empty()) return false;
+    const std::string owner = page_.owner(*inner);
+    if (outer == nullptr || owner.empty()) return false;
     Json handle;
-    handle.set("objectId", inner->owner);
+    handle.set("objectId", owner);
     bool shown = false;
     for (int tries = wait ? kFocusTries : 1; tries > 0 && !shown; --tries) {
       PV_ASSIGN(const std::optional<Json> answer, page_.value(page_.call(*outer, "shows", {handle})));
@@ -66,6 +67,7 @@ Step<bool> Filler::frame_has_focus(const Frame& frame, bool wait) {
     if (!shown) return false;
     inner = outer;
   }
+  PV_TRY(unchanged());
   return true;
 }
 

@@ -1,23 +1,13 @@
 #include "injector/page.hpp"
 
+#include <algorithm>
+
 #include "injector/finder_source.hpp"
 
 namespace popvault::injector {
 namespace {
 
 Json object(std::initializer_list<Json::Object::value_type> members) { return Json::Object(members); }
-
-// The frame with a new document: its place in the page is the same.
-Frame renewed(const Frame& old) {
-  Frame out;
-  out.id = old.id;
-  out.parent = old.parent;
-  out.session = old.session;
-  out.owner_node = old.owner_node;
-  out.owner = old.owner;
-  out.owner_asked = old.owner_asked;
-  return out;
-}
 
 }  // namespace
 
@@ -58,21 +48,49 @@ void Page::start(const std::string& session, const std::string& root, const std:
       [](const Cdp::Reply&) {});
   // It may have been a frame of its parent's process until now.
   if (frames_.contains(root)) gone(root);
-  Frame& frame = frames_[root] = Frame{};
-  frame.id = root;
-  frame.session = session;
+  Frame& frame = begin(root, session);
   ask_tree(session);
   ask_world(frame);
-  if (parent_session.empty()) return;
-  ask(cdp_.send("DOM.getFrameOwner", object({{"frameId", root}}), parent_session),
-      [this, root](const Cdp::Reply& reply) {
-        frames_[root].owner_node = reply.result["backendNodeId"].int_or(0);
-        ask_owner(root);
-      });
+  // To save a round trip: the frame around it is most likely of the session that told of it.
+  if (!parent_session.empty()) ask_owner_node(frame, parent_session);
+}
+
+void Page::ask(const Frame& frame, Cdp::Id id, FrameThen then) {
+  ask(id, [this, frame_id = frame.id, made = frame.made, then = std::move(then)](const Cdp::Reply& reply) {
+    Frame* const now = find(frame_id);
+    if (now != nullptr && now->made == made) then(*now, reply);
+  });
+}
+
+Frame& Page::begin(const std::string& frame_id, const std::string& session) {
+  Frame fresh;
+  fresh.id = frame_id;
+  fresh.session = session;
+  fresh.made = ++made_;
+  return frames_[frame_id] = std::move(fresh);
+}
+
+void Page::renew(Frame& frame) {
+  Frame fresh;
+  fresh.id = frame.id;
+  fresh.parent = frame.parent;
+  fresh.session = frame.session;
+  fresh.made = ++made_;
+  // What is still being asked for would be lost with the old record.
+  if (!frame.owner.object.empty()) fresh.owner = frame.owner;
+  frame = std::move(fresh);
+}
+
+std::string Page::own_session(const std::string& frame_id) const {
+  const auto found =
+      std::find_if(sessions_.rbegin(), sessions_.rend(), [&](const Session& one) { return one.root == frame_id; });
+  return found == sessions_.rend() ? "" : found->id;
 }
 
 void Page::ask_tree(const std::string& session) {
   ask(cdp_.send("Page.getFrameTree", {}, session), [this, session](const Cdp::Reply& reply) {
+    if (std::none_of(sessions_.begin(), sessions_.end(), [&](const Session& one) { return one.id == session; }))
+      return;
     std::set<std::string> seen;
     take_tree(session, reply.result["frameTree"], seen);
     if (seen.empty()) return;
@@ -86,31 +104,29 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
   const Json& told = tree["frame"];
   const std::string id = told["id"].text_or("");
   if (id.empty()) return;
+  // The parent of a frame that just got a process of its own may still tell of the empty document it began with.
+  const std::string own = own_session(id);
+  if (!own.empty() && own != session) return;
   seen.insert(id);
-  Frame& frame = frames_[id];
+  Frame* known = find(id);
+  if (known == nullptr || known->session != session) {
+    gone(id);
+    known = &begin(id, session);
+  }
+  Frame& frame = *known;
   const std::string loader = told["loaderId"].text_or("");
   if (!frame.loader.empty() && frame.loader != loader) {
     gone(id);
-    frame = renewed(frame);
+    renew(frame);
   }
-  frame.id = id;
-  frame.session = session;
   frame.loader = loader;
   frame.parent = told["parentId"].text_or("");
   const std::string url = told["url"].text_or("");
   frame.blank = !frame.parent.empty() && (url.empty() || url == "about:blank");
   frame.origin = origin_index(job_, url, told["securityOrigin"].text_or(""));
   if (wanted(frame)) ask_world(frame);
-  if (!frame.parent.empty() && frame.owner_node == 0) {
-    const Frame* const parent = this->frame(frame.parent);
-    if (parent != nullptr && parent->session == session)
-      ask(cdp_.send("DOM.getFrameOwner", object({{"frameId", id}}), session),
-          [this, id](const Cdp::Reply& reply) {
-            frames_[id].owner_node = reply.result["backendNodeId"].int_or(0);
-            ask_owner(id);
-          });
-  }
-  load_finder(id);
+  ask_owner(frame);
+  load_finder(frame);
   if (const Json::Array* children = tree["childFrames"].array())
     for (const Json& child : *children) take_tree(session, child, seen);
 }
@@ -118,22 +134,20 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
 void Page::ask_world(Frame& frame) {
   if (frame.asked) return;
   frame.asked = true;
-  const std::string id = frame.id;
-  ask(cdp_.send("Page.createIsolatedWorld", object({{"frameId", id}, {"worldName", "popvault"}}),
+  ask(frame,
+      cdp_.send("Page.createIsolatedWorld", object({{"frameId", frame.id}, {"worldName", "popvault"}}),
                 frame.session),
-      [this, id](const Cdp::Reply& reply) {
-        Frame& made = frames_[id];
+      [this](Frame& made, const Cdp::Reply& reply) {
         made.context = reply.result["executionContextId"].int_or(0);
         made.asked = reply.ok;
-        load_finder(id);
+        load_finder(made);
         for (auto& [child_id, child] : frames_)
-          if (child.parent == id) ask_owner(child_id);
+          if (child.parent == made.id) ask_owner(child);
       });
 }
 
 // Once both the frame's origin and its world are known.
-void Page::load_finder(const std::string& frame_id) {
-  Frame& frame = frames_[frame_id];
+void Page::load_finder(Frame& frame) {
   if (frame.context == 0 || frame.loader.empty() || !frame.world.empty() || !wanted(frame)) return;
   const auto evaluate = [&](std::string_view expression, bool by_value) {
     return cdp_.send(
@@ -142,35 +156,55 @@ void Page::load_finder(const std::string& frame_id) {
         frame.session);
   };
   frame.world = "asked";
-  ask(evaluate(kFinderSource, false), [this, frame_id](const Cdp::Reply& reply) {
-    frames_[frame_id].world = reply.result["result"]["objectId"].text_or("");
+  ask(frame, evaluate(kFinderSource, false), [this](Frame& loaded, const Cdp::Reply& reply) {
+    loaded.world = reply.result["result"]["objectId"].text_or("");
+    // The document went away under us: a new world is made when its successor is known.
+    if (!reply.ok) renew(loaded);
   });
   // In the same breath, to save a round trip. The name exists in the isolated world alone.
-  ask(evaluate("popvault.scan()", true), [this, frame_id](const Cdp::Reply& reply) {
-    frames_[frame_id].scan = reply.result["result"]["value"];
+  ask(frame, evaluate("popvault.scan()", true), [](Frame& scanned, const Cdp::Reply& reply) {
+    scanned.scan = reply.result["result"]["value"];
   });
 }
 
-void Page::ask_owner(const std::string& frame_id) {
-  Frame& frame = frames_[frame_id];
+// What was asked in vain is asked again by the next survey.
+void Page::ask_owner(Frame& frame) {
   const Frame* const parent = this->frame(frame.parent);
-  if (frame.owner_node == 0 || frame.owner_asked || parent == nullptr || parent->context == 0) return;
-  frame.owner_asked = true;
-  ask(cdp_.send("DOM.resolveNode",
-                object({{"backendNodeId", frame.owner_node}, {"executionContextId", parent->context}}),
+  if (parent == nullptr) return;
+  if (frame.owner.session != parent->session) return ask_owner_node(frame, parent->session);
+  if (frame.owner.node == 0 || parent->context == 0 || frame.owner.made == parent->made) return;
+  frame.owner.made = parent->made;
+  frame.owner.object.clear();
+  ask(frame,
+      cdp_.send("DOM.resolveNode",
+                object({{"backendNodeId", frame.owner.node}, {"executionContextId", parent->context}}),
                 parent->session),
-      [this, frame_id](const Cdp::Reply& reply) {
-        frames_[frame_id].owner = reply.result["object"]["objectId"].text_or("");
+      [made = parent->made](Frame& inner, const Cdp::Reply& reply) {
+        if (inner.owner.made != made) return;
+        inner.owner.object = reply.result["object"]["objectId"].text_or("");
+        if (inner.owner.object.empty()) inner.owner = {};
+      });
+}
+
+void Page::ask_owner_node(Frame& frame, const std::string& session) {
+  frame.owner = {};
+  frame.owner.session = session;
+  ask(frame, cdp_.send("DOM.getFrameOwner", object({{"frameId", frame.id}}), session),
+      [this, session](Frame& inner, const Cdp::Reply& reply) {
+        if (inner.owner.session != session) return;
+        inner.owner.node = reply.result["backendNodeId"].int_or(0);
+        if (inner.owner.node == 0) {
+          inner.owner = {};
+        } else {
+          ask_owner(inner);
+        }
       });
 }
 
 void Page::ask_scan(const Frame& frame) {
-  const std::string id = frame.id;
-  ask(call(frame, "scan"), [this, id](const Cdp::Reply& reply) {
-    Frame& scanned = frames_[id];
+  ask(frame, call(frame, "scan"), [this](Frame& scanned, const Cdp::Reply& reply) {
     scanned.scan = reply.result["result"]["value"];
-    // The document went away under us: a new world is made when its successor is known.
-    if (!reply.ok) scanned = renewed(scanned);
+    if (!reply.ok) renew(scanned);
   });
 }
 
@@ -185,7 +219,7 @@ Step<void> Page::survey(bool unlisted_too) {
     if (!frame.world.empty()) ask_scan(frame);
   PV_TRY(drain());
   // Frames whose parent became known after them.
-  for (const auto& [id, frame] : std::map(frames_)) ask_owner(id);
+  for (auto& [id, frame] : frames_) ask_owner(frame);
   return drain();
 }
 
@@ -202,20 +236,32 @@ Step<void> Page::drain() {
 
 const Frame* Page::frame(const std::string& id) const {
   const auto found = frames_.find(id);
-  return found == frames_.end() ? nullptr : &found->second;
+  return found == frames_.end() || found->second.id.empty() ? nullptr : &found->second;
+}
+
+Frame* Page::find(const std::string& frame_id) {
+  const auto found = frames_.find(frame_id);
+  return found == frames_.end() || found->second.id.empty() ? nullptr : &found->second;
 }
 
 const Frame* Page::top() const { return sessions_.empty() ? nullptr : frame(sessions_.front().root); }
 
-bool Page::listed(const Frame& frame) const {
+Place Page::place(const Frame& frame) const {
   const Frame* at = &frame;
   for (int depth = 0; depth < 32; ++depth) {
-    if (at->origin == kNoOrigin) return false;
-    if (at->parent.empty()) return at == top();
+    if (at->loader.empty()) return Place::unknown;
+    if (at->origin == kNoOrigin) return Place::unlisted;
+    if (at->parent.empty()) return at == top() ? Place::listed : Place::unlisted;
     at = this->frame(at->parent);
-    if (at == nullptr) return false;
+    if (at == nullptr) return Place::unknown;
   }
-  return false;
+  return Place::unlisted;
+}
+
+std::string Page::owner(const Frame& frame) const {
+  const Frame* const parent = this->frame(frame.parent);
+  const bool now = parent != nullptr && frame.owner.session == parent->session && frame.owner.made == parent->made;
+  return now ? frame.owner.object : "";
 }
 
 std::string Page::call_head(const Frame& frame, std::string_view function) {

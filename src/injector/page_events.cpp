@@ -32,7 +32,10 @@ void Page::on_event(const Cdp::Event& event) {
     gone(params["frame"]["id"].text_or(""));
     coming_.erase(params["frame"]["id"].text_or(""));
   } else if (event.method == "Page.frameDetached") {
-    gone(params["frameId"].text_or(""));
+    // A frame that got a process of its own leaves its parent's: that may be told after it was seen in its own.
+    const Frame* const left = frame(params["frameId"].text_or(""));
+    const bool late = params["reason"].text_or("") == "swap" && left != nullptr && left->session != event.session;
+    if (!late) gone(params["frameId"].text_or(""));
     coming_.erase(params["frameId"].text_or(""));
   } else if (event.method == "Page.frameStoppedLoading") {
     coming_.erase(params["frameId"].text_or(""));
@@ -67,36 +70,34 @@ Step<void> Page::confirm_documents() {
 
 Step<void> Page::open_closed_roots() {
   for (const Session& session : sessions_) {
-    const std::string root = session.root;
     ask(cdp_.send("DOM.getDocument", object({{"depth", -1}, {"pierce", true}}), session.id),
-        [this, root](const Cdp::Reply& reply) { find_roots(reply.result["root"], root); });
+        [this, session](const Cdp::Reply& reply) { find_roots(session.id, reply.result["root"], session.root); });
   }
   return drain();
 }
 
-void Page::find_roots(const Json& node, std::string frame_id) {
+void Page::find_roots(const std::string& session, const Json& node, const std::string& frame_id) {
   if (const Json::Array* roots = node["shadowRoots"].array()) {
     for (const Json& root : *roots) {
       if (root["shadowRootType"].text_or("") == "closed")
-        give_root(frame_id, root["backendNodeId"].int_or(0));
-      find_roots(root, frame_id);
+        give_root(session, frame_id, root["backendNodeId"].int_or(0));
+      find_roots(session, root, frame_id);
     }
   }
-  if (const Json* document = node.find("contentDocument")) find_roots(*document, node["frameId"].text_or(""));
+  if (const Json* document = node.find("contentDocument"))
+    find_roots(session, *document, node["frameId"].text_or(""));
   if (const Json::Array* children = node["children"].array())
-    for (const Json& child : *children) find_roots(child, frame_id);
+    for (const Json& child : *children) find_roots(session, child, frame_id);
 }
 
-void Page::give_root(const std::string& frame_id, std::int64_t node) {
+void Page::give_root(const std::string& session, const std::string& frame_id, std::int64_t node) {
   const Frame* const inside = frame(frame_id);
-  if (inside == nullptr || inside->world.empty() || node == 0) return;
-  const std::string id = frame_id;
-  ask(cdp_.send("DOM.resolveNode", object({{"backendNodeId", node}, {"executionContextId", inside->context}}),
-                inside->session),
-      [this, id](const Cdp::Reply& reply) {
-        const Frame* const now = frame(id);
-        if (!reply.ok || now == nullptr || now->world.empty()) return;
-        ask(call(*now, "addRoot", {object({{"objectId", reply.result["object"]["objectId"]}})}),
+  if (inside == nullptr || inside->session != session || inside->world.empty() || node == 0) return;
+  ask(*inside,
+      cdp_.send("DOM.resolveNode", object({{"backendNodeId", node}, {"executionContextId", inside->context}}), session),
+      [this](Frame& now, const Cdp::Reply& reply) {
+        if (!reply.ok || now.world.empty()) return;
+        ask(call(now, "addRoot", {object({{"objectId", reply.result["object"]["objectId"]}})}),
             [](const Cdp::Reply&) {});
       });
 }

@@ -22,11 +22,19 @@ struct Search {
   std::vector<std::string> frames;
 };
 
+Step<void> at_merchant(const Page& page) {
+  const Frame* const top = page.top();
+  if (top == nullptr) return stop(Outcome::page_not_found);
+  // A new document that is not known yet.
+  if (top->loader.empty()) return stop(Outcome::fields_missing);
+  if (top->origin != 0) return stop(Outcome::origin_mismatch);
+  return {};
+}
+
 Step<Search> look_and_choose(Page& page, const Job& job) {
   const Needs needs{job.has_cvc, job.has_holder};
   PV_ASSIGN(Found found, look(page, job, false));
-  if (page.top() == nullptr) return stop(Outcome::page_not_found);
-  if (page.top()->origin != 0) return stop(Outcome::origin_mismatch);
+  PV_TRY(at_merchant(page));
   auto choice = choose(found.candidates, needs);
   const bool lacking = !choice || choice->without_cvc;
   if (lacking || found.suspects) {
@@ -60,6 +68,7 @@ Step<Search> search(Cdp& cdp, Page& page, const Job& job) {
   }
   // For the answer: is what is missing in a frame that the owner did not list?
   PV_ASSIGN(const Found all, look(page, job, true));
+  PV_TRY(at_merchant(page));
   auto choice = choose(all.candidates, {job.has_cvc, job.has_holder});
   if (!choice) return tl::unexpected(choice.error());
   // A frame of a listed origin is still to come: what the page asks for is not known.

@@ -54,6 +54,12 @@ struct Climb {
   Point at;
 };
 
+// Not to be seen from outside yet.
+void postpone(Candidate& candidate) {
+  candidate.allowed = false;
+  candidate.pending = true;
+}
+
 // Looks at the frame elements of all climbs at once, one level of frames.
 Step<std::vector<Climb>> climb(Page& page, Found& found, const std::vector<Climb>& climbs) {
   std::vector<std::pair<Climb, Cdp::Id>> asked;
@@ -62,12 +68,13 @@ Step<std::vector<Climb>> climb(Page& page, Found& found, const std::vector<Climb
     const Frame* const inner = page.frame(one.frame);
     const Frame* const outer = inner == nullptr ? nullptr : page.frame(inner->parent);
     Candidate& candidate = found.candidates[one.candidate];
-    if (outer == nullptr || inner->owner.empty() || outer->world.empty()) {
-      candidate.allowed = false;  // not to be seen from here yet
+    const std::string owner = inner == nullptr ? "" : page.owner(*inner);
+    if (outer == nullptr || owner.empty() || outer->world.empty()) {
+      postpone(candidate);
       continue;
     }
     Json handle;
-    handle.set("objectId", inner->owner);
+    handle.set("objectId", owner);
     Json x, y;
     x.set("value", one.at.x);
     y.set("value", one.at.y);
@@ -76,7 +83,11 @@ Step<std::vector<Climb>> climb(Page& page, Found& found, const std::vector<Climb
   for (const auto& [one, id] : asked) {
     PV_ASSIGN(const std::optional<Json> answer, page.value(id));
     Candidate& candidate = found.candidates[one.candidate];
-    const std::int64_t why = answer ? (*answer)["why"].int_or(-1) : -1;
+    if (!answer) {
+      postpone(candidate);
+      continue;
+    }
+    const std::int64_t why = (*answer)["why"].int_or(-1);
     if (why < 0 || why >= kWhyCount || (*answer)["sandboxed"].bool_or(true)) {
       candidate.allowed = false;
       continue;
@@ -108,28 +119,34 @@ Step<Found> look(Page& page, const Job& job, bool unlisted_too) {
   Found out;
   out.loading = page.awaits_document();
   std::vector<Climb> climbs;
+  std::vector<std::size_t> out_of_view;  // of climbs
   for (const auto& [id, frame] : page.frames()) {
-    const bool listed = page.listed(frame);
+    const Place place = page.place(frame);
     out.loading = out.loading || frame.blank;
     if (frame.origin != kNoOrigin && (frame.scan.is_null() || !frame.scan["complete"].bool_or(false)))
       out.loading = true;
     const Json::Array* const rows = frame.scan["found"].array();
     if (rows == nullptr) continue;
-    out.suspects = out.suspects || (listed && frame.scan["suspects"].int_or(0) > 0);
+    out.suspects = out.suspects || (place == Place::listed && frame.scan["suspects"].int_or(0) > 0);
     out.frames.push_back(id);
     for (const Json& json : *rows) {
       auto row = read_row(json);
       if (!row) continue;
       row->candidate.frame = out.frames.size() - 1;
       row->candidate.origin = frame.origin;
-      row->candidate.allowed = listed && same_document(frame, job);
+      row->candidate.allowed = place == Place::listed && same_document(frame, job);
+      row->candidate.pending = place == Place::unknown && same_document(frame, job);
       out.candidates.push_back(row->candidate);
       if (!row->candidate.allowed || row->candidate.why != Why::ok || frame.parent.empty()) continue;
-      if (!row->in_view) {
-        PV_ASSIGN(row->at, fresh_point(page, frame, row->candidate.index));
-      }
+      if (!row->in_view) out_of_view.push_back(climbs.size());
       climbs.push_back({out.candidates.size() - 1, id, row->at});
     }
+  }
+  // Only now: while we wait for an answer, frames come and go.
+  for (const std::size_t i : out_of_view) {
+    const Frame* const frame = page.frame(climbs[i].frame);
+    if (frame == nullptr) continue;
+    PV_ASSIGN(climbs[i].at, fresh_point(page, *frame, out.candidates[climbs[i].candidate].index));
   }
   while (!climbs.empty()) {
     PV_ASSIGN(climbs, climb(page, out, climbs));

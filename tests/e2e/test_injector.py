@@ -218,6 +218,16 @@ class InjectorTest(unittest.TestCase):
             page.close()
             self.pages.remove(page)
 
+    def test_frames_in_frames_that_come_while_it_looks(self):
+        for delay in (0, 20, 150) * 2:
+            page = self.open("late_frames")
+            page.evaluate("bring(%d, ['%s/nested_inner'])" % (delay, self.psp))
+            answer = self.fill(page, [self.shop, self.psp, self.pay])
+            self.assertEqual(answer.outcome, "filled", (delay, answer))
+            self.assertEqual(self.frame_values(page), {"number": "4242424242424242", "exp": "04/31", "cvc": "737"})
+            page.close()
+            self.pages.remove(page)
+
     def test_page_without_code(self):
         _, answer = self.fills("no_cvc", {"number": "4242424242424242"})
         self.assertEqual([f[0] for f in answer.fields], ["number", "exp"])
@@ -259,6 +269,21 @@ class InjectorTest(unittest.TestCase):
 
     def test_sandboxed_frame(self):
         self.refuses("sandboxed", "origin_not_allowed", [self.shop, self.psp])
+
+    def test_frames_that_come_while_it_looks_and_are_not_allowed(self):
+        for bring, outcome in (("['%s/frame_all']" % self.other, "origin_not_allowed"),
+                               ("['%s/inside_unlisted_inner']" % self.other, "origin_not_allowed"),
+                               ("['%s/frame_all'], f => f.sandbox = 'allow-scripts allow-same-origin'" % self.psp, "origin_not_allowed"),
+                               ("['%s/frame_all'], f => f.width = f.height = 1" % self.psp, "fields_missing"),
+                               ("['%s/frame_all'], f => f.style.opacity = 0.01" % self.psp, "fields_missing")):
+            for delay in (0, 20, 150):
+                page = self.open("late_frames")
+                page.evaluate("bring(%d, %s)" % (delay, bring))
+                answer = self.fill(page, [self.shop, self.psp])
+                self.assertEqual((answer.outcome, answer.typed), (outcome, False), (delay, bring, answer))
+                self.assertEqual(set(self.frame_values(page).values()), {""})
+                page.close()
+                self.pages.remove(page)
 
     def test_srcdoc_frame(self):
         self.refuses("srcdoc", "origin_not_allowed")
