@@ -55,6 +55,7 @@ Cdp::Id Cdp::send(std::string_view method, Json params, std::string_view session
   if (!params.is_null()) message.set("params", std::move(params));
   if (!session.empty()) message.set("sessionId", session);
   queue(Opcode::text, as_bytes(message.dump()));
+  if (!session.empty()) unanswered_.emplace(next_, session);
   return next_;
 }
 
@@ -62,6 +63,7 @@ Cdp::Id Cdp::begin_secret(SecretFrame& frame, std::string_view method, std::stri
   frame.plain("{\"id\":").plain(std::to_string(++next_));
   frame.plain(",\"sessionId\":").plain(json_quote(session));
   frame.plain(",\"method\":").plain(json_quote(method)).plain(",\"params\":");
+  unanswered_.emplace(next_, session);
   return next_;
 }
 
@@ -90,6 +92,14 @@ Step<Cdp::Reply> Cdp::wait(Id id) {
     PV_TRY(channel_.read_browser(in_));
     reader_.feed(in_);
   }
+}
+
+void Cdp::ended(std::string_view session) {
+  std::erase_if(unanswered_, [&](const auto& item) {
+    if (item.second != session) return false;
+    replies_[item.first] = Reply{};
+    return true;
+  });
 }
 
 Step<void> Cdp::poll(Clock::time_point until) {
@@ -123,6 +133,7 @@ bool Cdp::take_message(std::string_view text) {
   if (!message) return false;
   if (const Json* id = message->find("id")) {
     const Json* result = message->find("result");
+    unanswered_.erase(id->int_or(0));
     replies_[id->int_or(0)] = Reply{result != nullptr, result != nullptr ? *result : Json()};
     return true;
   }

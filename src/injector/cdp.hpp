@@ -42,6 +42,8 @@ class Cdp {
   Step<void> send_secret(SecretFrame& frame);
 
   Step<Reply> wait(Id id);
+  // The session has ended: the browser leaves unanswered what was sent to it, which is refused hereby.
+  void ended(std::string_view session);
   // Reads what has come, if anything, until `until`; calls the listener.
   Step<void> poll(Clock::time_point until);
   // Handles what the browser has just sent.
@@ -61,6 +63,7 @@ class Cdp {
   Bytes in_, out_;
   Id next_ = 0;
   std::map<Id, Reply> replies_;
+  std::map<Id, std::string> unanswered_;  // and the session that each was sent to
 };
 
 }  // namespace popvault::injector

@@ -34,7 +34,7 @@ Step<void> Page::attach() {
 }
 
 void Page::start(const std::string& session, const std::string& root, const std::string& parent_session) {
-  sessions_.push_back({session, root, false});
+  sessions_.push_back({session, root, parent_session, false});
   cdp_.send("Page.enable", {}, session);
   cdp_.send("Emulation.setFocusEmulationEnabled", object({{"enabled", true}}), session);
   const Json::Array only_frames{object({{"type", "iframe"}}), object({{"exclude", true}})};

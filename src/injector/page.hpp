@@ -71,7 +71,7 @@ class Page {
 
  private:
   struct Session {
-    std::string id, root;
+    std::string id, root, parent;
     bool started = false;
   };
   using Then = std::function<void(const Cdp::Reply&)>;
@@ -92,6 +92,8 @@ class Page {
   // The session of the frame's own process, empty when it shares that of its parent.
   std::string own_session(const std::string& frame_id) const;
   void start(const std::string& session, const std::string& root, const std::string& parent_session);
+  // And the sessions that were told of there.
+  void end(const std::string& session);
   void ask_tree(const std::string& session);
   void take_tree(const std::string& session, const Json& tree, std::set<std::string>& seen);
   void ask_world(Frame& frame);

@@ -11,6 +11,24 @@ Json object(std::initializer_list<Json::Object::value_type> members) { return Js
 
 void Page::gone(const std::string& frame_id) { changed_ = changed_ || pinned_.contains(frame_id); }
 
+void Page::end(const std::string& session) {
+  for (auto& [id, frame] : frames_) {
+    if (frame.session != session) continue;
+    gone(id);
+    frame = Frame{};
+  }
+  cdp_.ended(session);
+  std::vector<std::string> inner;
+  for (const Session& one : sessions_)
+    if (!session.empty() && one.parent == session) inner.push_back(one.id);
+  // The page's own stays, without frames.
+  if (!sessions_.empty() && sessions_.front().id == session)
+    changed_ = changed_ || !pinned_.empty();
+  else
+    std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
+  for (const std::string& id : inner) end(id);
+}
+
 void Page::on_event(const Cdp::Event& event) {
   const Json& params = event.params;
   if (event.method == "Target.attachedToTarget") {
@@ -18,16 +36,7 @@ void Page::on_event(const Cdp::Event& event) {
     if (target["type"].text_or("") == "iframe" && !sessions_.empty())
       start(params["sessionId"].text_or(""), target["targetId"].text_or(""), event.session);
   } else if (event.method == "Target.detachedFromTarget") {
-    const std::string session = params["sessionId"].text_or("");
-    for (auto& [id, frame] : frames_) {
-      if (frame.session != session) continue;
-      gone(id);
-      frame = Frame{};
-    }
-    if (!sessions_.empty() && sessions_.front().id == session)
-      changed_ = changed_ || !pinned_.empty();
-    else
-      std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
+    end(params["sessionId"].text_or(""));
   } else if (event.method == "Page.frameNavigated") {
     gone(params["frame"]["id"].text_or(""));
     coming_.erase(params["frame"]["id"].text_or(""));

@@ -41,7 +41,10 @@ class Pages(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
-        self.wfile.write(body.encode())
+        try:
+            self.wfile.write(body.encode())
+        except BrokenPipeError:
+            pass  # the frame is gone
 
     def log_message(self, *_):
         pass
@@ -397,6 +400,15 @@ class InjectorTest(unittest.TestCase):
         page = self.open("simple")
         answer = self.fill(page, before_bundle=lambda _: (page.call("Page.reload"), time.sleep(0.2)))
         self.assertEqual((answer.outcome, answer.typed), ("navigated", False), answer)
+
+    def test_frames_that_are_made_anew(self):
+        for delay in range(0, 200, 16):
+            page = self.open("late_frames")
+            page.evaluate("bring(0); setTimeout(() => here.replaceChildren(), %d); bring(%d)" % (delay, delay + 60))
+            answer = self.fill(page, [self.shop, self.psp])
+            self.assertIn(answer.outcome, ("filled", "navigated"), (delay, answer))
+            page.close()
+            self.pages.remove(page)
 
     def test_wrong_tab_with_the_right_words(self):
         decoy = self.browser.open(self.other + "/simple?" + self.shop + "/simple")
