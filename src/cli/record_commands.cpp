@@ -4,7 +4,7 @@
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/secret_input.hpp"
-#include "vault/card.hpp"
+#include "vault/record_kinds.hpp"
 
 namespace popvault::cli {
 namespace {
@@ -33,7 +33,7 @@ Result<SecretFields> fields_of_record(const Arguments& args, const std::string& 
   }
   PV_TRY(check_required(fields, specs));
   // The daemon checks again; here the owner learns it before anything is sent.
-  if (kind == "card") PV_TRY(normalise_card(fields));
+  PV_TRY(normalise_record(kind, fields));
   return fields;
 }
 

@@ -1,52 +1,17 @@
 #include "daemon/records.hpp"
 
-#include <algorithm>
-
 #include "crypto/digest.hpp"
 #include "crypto/random.hpp"
-#include "vault/card.hpp"
+#include "vault/record_kinds.hpp"
 
 namespace popvault::daemon {
-namespace {
-
-struct KindRule {
-  std::string_view kind, prefix;
-  std::initializer_list<std::string_view> fields;
-  std::initializer_list<std::string_view> required;
-};
-
-const KindRule* rule_of(std::string_view kind) {
-  static const KindRule kRules[] = {
-      {"card", "crd_", {}, {}},  // its own rules are in vault/card.hpp
-      {"identity", "idn_", {"name", "email", "phone", "address", "city", "postal_code", "country"}, {"name"}},
-      {"login", "lgn_", {"origin", "username", "password", "totp"}, {"origin", "username", "password"}},
-      {"api_key", "key_", {"key", "service"}, {"key"}},
-  };
-  for (const KindRule& rule : kRules)
-    if (rule.kind == kind) return &rule;
-  return nullptr;
-}
-
-Status check_fields(const KindRule& rule, SecretFields& fields) {
-  if (rule.kind == "card") return normalise_card(fields);
-  for (const std::string& name : fields.names())
-    if (std::find(rule.fields.begin(), rule.fields.end(), name) == rule.fields.end())
-      return fail(Errc::invalid_field, name + " is no field of this kind");
-  for (const std::string_view name : rule.required)
-    if (!fields.has(name)) return fail(Errc::invalid_field, std::string(name) + " is missing");
-  return {};
-}
-
-}  // namespace
 
 Result<MaskedView> add_record(Session& session, const std::string& kind, const std::string& label,
                               SecretFields fields) {
-  const KindRule* rule = rule_of(kind);
-  if (rule == nullptr) return fail(Errc::invalid_field, "kind is card, identity, login or api_key");
-  PV_TRY(check_fields(*rule, fields));
+  PV_TRY(normalise_record(kind, fields));
   PV_ASSIGN(const std::string clean_label, checked_label(label));
   PV_ASSIGN(const SecretFields view, kind == "card" ? view_of_card(clean_label, fields) : view_of_other(clean_label));
-  store::Row row{std::string(rule->prefix) + crypto::random_token(26), 0, {}};
+  store::Row row{std::string(id_prefix_of(kind)) + crypto::random_token(26), 0, {}};
   const std::uint32_t epoch = session.keys().current_epoch();
   const std::string blob_id = new_blob_id();
   PV_ASSIGN(const Bytes blob, seal_record(session.keys(), {epoch, row.id, kind, 1}, fields));
