@@ -26,6 +26,23 @@ const std::uint8_t* address(ByteView v) {
   return v.empty() ? &kNothing : v.data();
 }
 
+Result<SecretBytes> pbkdf2_hmac(const EVP_MD* hash, const SecretBytes& password, ByteView salt,
+                                std::uint32_t iterations, std::size_t size) {
+  initialise();
+  SecretBytes out = SecretBytes::zeros(size);
+  const ByteView secret = password.reveal(SecretAccess{});
+  const bool fits = secret.size() <= INT_MAX && salt.size() <= INT_MAX && size <= INT_MAX &&
+                    iterations <= static_cast<std::uint32_t>(INT_MAX);
+  if (!fits) return fail(Errc::internal, "deriving a key with PBKDF2");
+  const int ok =
+      PKCS5_PBKDF2_HMAC(reinterpret_cast<const char*>(address(secret)), static_cast<int>(secret.size()),
+                        address(salt), static_cast<int>(salt.size()), static_cast<int>(iterations), hash,
+                        static_cast<int>(size), out.reveal(SecretAccess{}).data());
+  sodium_stackzero(kStackUsed);
+  if (ok != 1) return fail(Errc::internal, "deriving a key with PBKDF2");
+  return out;
+}
+
 }  // namespace
 
 Result<SecretBytes> scrypt(const SecretBytes& password, ByteView salt, ScryptCost cost, std::size_t size) {
@@ -43,19 +60,12 @@ Result<SecretBytes> scrypt(const SecretBytes& password, ByteView salt, ScryptCos
 
 Result<SecretBytes> pbkdf2(const SecretBytes& password, ByteView salt, std::uint32_t iterations,
                            std::size_t size) {
-  initialise();
-  SecretBytes out = SecretBytes::zeros(size);
-  const ByteView secret = password.reveal(SecretAccess{});
-  const bool fits = secret.size() <= INT_MAX && salt.size() <= INT_MAX && size <= INT_MAX &&
-                    iterations <= static_cast<std::uint32_t>(INT_MAX);
-  if (!fits) return fail(Errc::internal, "deriving a key with PBKDF2");
-  const int ok =
-      PKCS5_PBKDF2_HMAC(reinterpret_cast<const char*>(address(secret)), static_cast<int>(secret.size()),
-                        address(salt), static_cast<int>(salt.size()), static_cast<int>(iterations),
-                        EVP_sha256(), static_cast<int>(size), out.reveal(SecretAccess{}).data());
-  sodium_stackzero(kStackUsed);
-  if (ok != 1) return fail(Errc::internal, "deriving a key with PBKDF2");
-  return out;
+  return pbkdf2_hmac(EVP_sha256(), password, salt, iterations, size);
+}
+
+Result<SecretBytes> pbkdf2_sha512(const SecretBytes& password, ByteView salt, std::uint32_t iterations,
+                                  std::size_t size) {
+  return pbkdf2_hmac(EVP_sha512(), password, salt, iterations, size);
 }
 
 Result<SecretBytes> scrypt_machine_key(ByteView machine_id, std::string_view username, ByteView salt) {

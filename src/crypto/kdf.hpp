@@ -33,6 +33,9 @@ Result<SecretBytes> scrypt(const SecretBytes& password, ByteView salt, ScryptCos
 // RFC 8018 with HMAC-SHA256.
 Result<SecretBytes> pbkdf2(const SecretBytes& password, ByteView salt, std::uint32_t iterations,
                            std::size_t size);
+// The same with HMAC-SHA512, as BIP-39 has it.
+Result<SecretBytes> pbkdf2_sha512(const SecretBytes& password, ByteView salt, std::uint32_t iterations,
+                                  std::size_t size);
 
 // RFC 5869 with a salt of 32 zero bytes; at most 255 * 32 bytes, more aborts.
 SecretBytes hkdf_sha256(const SecretBytes& key, std::string_view info, std::size_t size = 32);
