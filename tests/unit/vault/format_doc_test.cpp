@@ -6,11 +6,13 @@
 #include <map>
 #include <sstream>
 
+#include "crypto/bip39.hpp"
 #include "crypto/kdf.hpp"
 #include "crypto/sign.hpp"
 #include "vault/blob.hpp"
 #include "vault/keyring.hpp"
 #include "vault/masked_view.hpp"
+#include "vault/recovery.hpp"
 #include "vault/vault_key.hpp"
 
 namespace popvault {
@@ -76,6 +78,22 @@ TEST_F(FormatDoc, TheFileOpensToThePlaintext) {
   EXPECT_EQ(keys.vault_id(), "vlt_aaaaaaaaaaaaaaaaaaaaaaaaaa");
   EXPECT_EQ(as_text(keys.owner_keys().at(0).bytes), example("owner-public-key"));
   EXPECT_EQ(text(keys.to_document().serialise()), example("plaintext"));
+}
+
+TEST_F(FormatDoc, TheWordsOpenTheSlot) {
+  const SecretBytes words = SecretBytes::copy_of(as_bytes(example("words")));
+  EXPECT_EQ(text(crypto::bip39_seed(words)), example("recovery-seed"));
+  const RecoveryKeys keys = recovery_keys(words);
+  EXPECT_EQ(text(keys.x25519), example("recovery-key"));
+  EXPECT_EQ(text(keys.signing), example("recovery-signing-seed"));
+  const crypto::X25519PublicKey public_key = crypto::x25519_public(keys.x25519);
+  EXPECT_EQ(as_text(public_key.bytes), example("recovery-public-key"));
+  EXPECT_EQ(age_recipient(public_key), example("recipient"));
+  EXPECT_EQ(text(age_identity(keys.x25519)), example("identity"));
+  const auto opened =
+      open_slot(keys.x25519, "vlt_aaaaaaaaaaaaaaaaaaaaaaaaaa", as_bytes(example("recovery.slot")));
+  ASSERT_EQ(opened.value().size(), 1U);
+  EXPECT_EQ(text(opened->front()), example("vault-key"));
 }
 
 TEST_F(FormatDoc, TheBlobOpensToTheFields) {
