@@ -62,6 +62,7 @@ class Parser {
     policies();
     purchases();
     audit();
+    epochs();
   }
 
   Result<std::variant<Arguments, Information>> parse(int argc, const char* const* argv);
@@ -96,6 +97,7 @@ class Parser {
   void policies();
   void purchases();
   void audit();
+  void epochs();
 
   Arguments& out_;
   CLI::App app_;
@@ -232,6 +234,13 @@ void Parser::audit() {
   list->add_option("--after", out_.audit.after, "only rows after this number")->check(CLI::NonNegativeNumber);
   list->add_option("--limit", out_.audit.limit, "at most so many")->check(CLI::Range(1, 1000));
   command(audit, "verify", "check that nothing was changed or cut", Verb::audit_verify);
+}
+
+void Parser::epochs() {
+  CLI::App* const rotate = command("rotate", "begin a new epoch: records move to a new key, the old one dies", Verb::rotate);
+  rotate->add_flag("--now", out_.epoch.now, "move every record now and wait until the old keys are gone");
+  proof(rotate);
+  command("epochs", "list the epochs and how many records each has", Verb::epochs);
 }
 
 Result<std::variant<Arguments, Information>> Parser::parse(int argc, const char* const* argv) {

@@ -44,6 +44,8 @@ enum class Verb : std::uint8_t {
   purchase_release,
   audit_list,
   audit_verify,
+  rotate,
+  epochs,
   completion,
 };
 
@@ -98,6 +100,10 @@ struct PurchaseOptions {
   int limit = 50;
 };
 
+struct EpochOptions {
+  bool now = false;
+};
+
 struct AuditOptions {
   std::optional<std::int64_t> after;
   int limit = 100;
@@ -117,6 +123,7 @@ struct Arguments {
   ConfigOptions config;
   PurchaseOptions purchase;
   AuditOptions audit;
+  EpochOptions epoch;
   std::string shell;  // of completion
 };
 

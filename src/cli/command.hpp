@@ -62,6 +62,9 @@ Result<Output> release_purchase(const Context&);
 // audit_commands.cpp
 Result<Output> list_journal(const Context&);
 Result<Output> verify_journal(const Context&);
+// epoch_commands.cpp
+Result<Output> rotate_epoch(const Context&);
+Result<Output> list_epochs(const Context&);
 // completion.cpp
 Result<Output> print_completion(const Context&);
 

@@ -46,6 +46,8 @@ constexpr std::array kCommands = {
     Row{Verb::purchase_release, release_purchase},
     Row{Verb::audit_list, list_journal},
     Row{Verb::audit_verify, verify_journal},
+    Row{Verb::rotate, rotate_epoch},
+    Row{Verb::epochs, list_epochs},
     Row{Verb::completion, print_completion},
 };
 

@@ -1,6 +1,11 @@
 #include "daemon/application.hpp"
 
+#include <algorithm>
+
+#include "daemon/epochs.hpp"
+#include "daemon/log.hpp"
 #include "daemon/purchases.hpp"
+#include "daemon/record_changes.hpp"
 
 namespace popvault::daemon {
 
@@ -25,6 +30,48 @@ void Application::note_refusal(journal::Kind kind, Json body) {
   (void)session.note(kind, std::move(body));
 }
 
+namespace {
+constexpr std::int64_t kSweepBatch = 4;
+constexpr std::int64_t kTidyAfterMs = 250;
+}  // namespace
+
+void Application::after_unlock() {
+  damaged.clear();
+  if (const Status kept = keep_schedule(); !kept) log_warning("keeping the epochs' schedule: " + kept.error().message());
+  tidying = loop.after(kTidyAfterMs, [this] {
+    if (session.state() != State::unlocked) return;
+    const auto removed = remove_orphans(session);
+    if (!removed) return log_warning("looking for blobs without a record: " + removed.error().message());
+    if (*removed > 0) log_info(std::to_string(*removed) + " blobs without a record were removed");
+  });
+}
+
+Status Application::keep_schedule() {
+  PV_ASSIGN(const bool due, rotation_due(session));
+  const bool revoked = session.take_revoked_while_locked();
+  if (revoked || due) PV_TRY(rotate(session, revoked ? "agent_revoked" : "schedule"));
+  PV_ASSIGN(const bool near, sweep_due(session));
+  if (near) start_sweep();
+  PV_TRY(shred_overdue(session));
+  return destroy_drained(session);
+}
+
+void Application::start_sweep() {
+  if (!sweeping) sweep_on();
+}
+
+// It rests twice as long as it worked, so that a request seldom finds the loop busy.
+void Application::sweep_on() {
+  sweeping.reset();
+  if (session.state() != State::unlocked) return;
+  const std::int64_t began = session.clock().monotonic_ms();
+  const auto moved = sweep(session, kSweepBatch, damaged);
+  if (!moved) return log_warning("the sweep stops for now: " + moved.error().message());
+  if (*moved == 0) return;
+  const std::int64_t worked = session.clock().monotonic_ms() - began;
+  sweeping = loop.after(std::max<std::int64_t>(1, 2 * worked), [this] { sweep_on(); });
+}
+
 Status Application::expire() {
   return expire_overdue(session, [this](const store::Row& row) { watchers.tell(row); });
 }
@@ -34,8 +81,18 @@ Status Application::settle_stranded() {
                             [this](const store::Row& row) { watchers.tell(row); });
 }
 
+void answer_late(Application& app, unsigned steps, const Error& error, const std::shared_ptr<Reply>& reply) {
+  // The timer keeps itself until it has fired.
+  const auto timer = std::make_shared<std::unique_ptr<Timer>>();
+  *timer = app.loop.after(std::int64_t{125} << steps, [&loop = app.loop, reply, error, timer] {
+    reply->error(error);
+    loop.post([timer] { timer->reset(); });
+  });
+}
+
 void Application::lock() {
   ++locks;
+  sweeping.reset();
   injections.stop_all();
   session.lock();
 }

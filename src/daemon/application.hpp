@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/call.hpp"
 #include "daemon/injection.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/rates.hpp"
@@ -38,6 +39,7 @@ struct Application {
   std::string injector_sha256;
   Rates rates{};
   PurchaseWatchers watchers{};
+  unsigned bad_recoveries = 0;                                 // since the last good one
   unsigned bad_proofs = 0;                                     // since the last good one
   Rates refusals{10, 1.0 / 60};
   std::int64_t refusals_left_out = 0;
@@ -46,16 +48,30 @@ struct Application {
   std::uint64_t locks = 0;                                     // how often lock() was called
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
   std::function<void()> stop{};
+  std::unique_ptr<Timer> sweeping{}, tidying{};
+  std::set<std::string> damaged{};                             // records that the sweep could not read
 
   // A journal row about a refusal that anybody can cause: ten at once, then one a minute; the next row says how
   // many were left out.
   void note_refusal(journal::Kind kind, Json body);
+  // What is due now that there is a key: a rotation, the sweep, blobs that killed writers left.
+  void after_unlock();
+  // Rotates when it is time, and begins the sweep when a deadline is near.
+  Status keep_schedule();
+  // Moves what still points to older epochs, a few records at a time between other requests.
+  void start_sweep();
   // Overdue purchases end, and those who wait for them are told.
   Status expire();
   // A purchase that is being filled by nobody, because a row could not be written, becomes outcome_unknown.
   Status settle_stranded();
   // Wipes the keys, ends challenges and stops what has not taken effect.
   void lock();
+
+ private:
+  void sweep_on();
 };
+
+// An error that keeps its asker waiting: 125 ms, doubled `steps` times.
+void answer_late(Application& app, unsigned steps, const Error& error, const std::shared_ptr<Reply>& reply);
 
 }  // namespace popvault::daemon

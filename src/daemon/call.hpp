@@ -9,6 +9,7 @@
 #include "os/descriptor.hpp"
 #include "os/socket.hpp"
 #include "rpc/json.hpp"
+#include "secret/bundle.hpp"
 
 namespace popvault::daemon {
 
@@ -30,9 +31,10 @@ struct Peer {
 // Answers once; a second answer and one to a closed connection are dropped. May be kept and called later.
 class Reply {
  public:
-  using Send = std::function<void(std::string)>;
+  // The line, and a descriptor that goes with its first byte.
+  using Send = std::function<void(std::string, Descriptor)>;
   Reply(Json id, Send send) : id_(std::move(id)), send_(std::move(send)) {}
-  void ok(Json result);
+  void ok(Json result, Descriptor passed = {});
   // `more` is an object whose members are added to the error's data.
   void error(const Error& error, const Json& more = {});
   void give(const Result<Json>& result) { result ? ok(*result) : error(result.error()); }
@@ -45,10 +47,16 @@ class Reply {
 // The line (without its end) of an error reply.
 std::string error_line(const Json& id, const Error& error, const Json& more = {});
 
+struct Call;
+// A key of 32 bytes out of a bundle: invalid_params when it is not there. take_key() uses up the call's bundle.
+Result<SecretBytes> key_in(const Bundle& bundle, std::string_view name);
+Result<SecretBytes> take_key(Call& call, std::string_view name);
+
 struct Call {
   Peer& peer;          // only until the handler returns
   const Json& params;  // without `proof`; only until the handler returns
-  Descriptor bundle;
+  Descriptor bundle;  // secret memory or a pipe
+  Descriptor file;    // a regular file: only read and written off the loop
   std::shared_ptr<Reply> reply;
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "daemon/gate.hpp"
+#include "os/closer.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon {
@@ -43,6 +44,10 @@ constexpr Method kOwnerMethods[] = {
     {"record.add",         kUnlocked,      Proof::none,  false, o::record_add},
     {"record.list",        kUnlocked,      Proof::none,  false, o::record_list},
     {"record.show",        kUnlocked,      Proof::none,  false, o::record_show},
+    {"record.edit",        kUnlocked,      Proof::fresh, false, o::record_edit},
+    {"record.remove",      kUnlocked,      Proof::fresh, false, o::record_remove},
+    {"record.restore",     kUnlocked,      Proof::none,  false, o::record_restore},
+    {"record.reveal",      kUnlocked,      Proof::fresh, false, o::record_reveal},
     {"record.export",      kUnlocked,      Proof::fresh, false, o::record_export},
     {"agent.add",          kUnlocked,      Proof::fresh, false, o::agent_add},
     {"agent.list",         kUnlocked,      Proof::none,  false, o::agent_list},
@@ -57,6 +62,14 @@ constexpr Method kOwnerMethods[] = {
     {"purchase.deny",      kMade,          Proof::none,  false, o::purchase_deny},
     {"purchase.settle",    kUnlocked,      Proof::fresh, false, o::purchase_settle},
     {"purchase.release",   kUnlocked,      Proof::fresh, false, o::purchase_release},
+    {"vault.rekey",        kUnlocked,      Proof::fresh, false, o::vault_rekey},
+    {"vault.rotate",       kUnlocked,      Proof::fresh, false, o::vault_rotate},
+    {"vault.epochs",       kMade,          Proof::none,  false, o::vault_epochs},
+    {"vault.check",        kMade,          Proof::none,  false, o::vault_check},
+    {"recovery.create",    kUnlocked,      Proof::fresh, false, o::recovery_create},
+    {"recovery.show",      kUnlocked,      Proof::fresh, false, o::recovery_show},
+    {"recovery.report",    kMade,          Proof::none,  false, o::recovery_report},
+    {"vault.recover",      kMade,          Proof::none,  false, o::vault_recover},
     {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
     {"audit.verify",       kMade,          Proof::none,  false, o::audit_verify},
 };
@@ -99,13 +112,7 @@ void reject_proof(Application& app, Peer& peer, const Method& method, const Erro
   body.set("method", method.name);
   body.set("reason", info(error.code).word);
   app.note_refusal(journal::Kind::proof_rejected, std::move(body));
-  const std::int64_t delay = std::int64_t{125} << std::min(peer.bad_proofs, 6U);
-  // The timer keeps itself until it has fired.
-  const auto timer = std::make_shared<std::unique_ptr<Timer>>();
-  *timer = app.loop.after(delay, [&loop = app.loop, reply, error, timer] {
-    reply->error(error);
-    loop.post([timer] { timer->reset(); });
-  });
+  answer_late(app, std::min(peer.bad_proofs, 6U), error, reply);
 }
 
 Status check_proof(Application& app, Peer& peer, const Method& method, Json& params,
@@ -133,14 +140,14 @@ std::span<const Method> methods(Door door) noexcept {
   return kOwnerMethods;
 }
 
-void dispatch(Application& app, Peer& peer, std::string_view line, Descriptor bundle, Reply::Send send) {
+void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed, Reply::Send send) {
   const auto message = Json::parse(line);
-  if (!message) return send(error_line(nullptr, message.error()));
+  if (!message) return send(error_line(nullptr, message.error()), {});
   auto request = parse_request(*message);
   if (!request) {
     const Json& id = (*message)["id"];
     const bool usable = id.integer() != nullptr || (id.string() != nullptr && id.string()->size() <= 64);
-    return send(error_line(usable ? id : Json(), request.error()));
+    return send(error_line(usable ? id : Json(), request.error()), {});
   }
   const auto reply = std::make_shared<Reply>(request->id, std::move(send));
   const auto table = methods(peer.door);
@@ -156,8 +163,9 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Descriptor bu
       return;
     }
   }
-  Call call{peer, request->params, std::move(bundle), reply};
+  Call call{peer, request->params, std::move(passed.bundle), std::move(passed.file), reply};
   const Status done = method->handler(app, call);
+  close_elsewhere(std::move(call.file));
   if (!done) reply->error(done.error());
 }
 

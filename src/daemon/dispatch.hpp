@@ -25,6 +25,10 @@ struct Method {
 std::span<const Method> methods(Door door) noexcept;
 
 // One line. `send` gets the reply's line, now or later, exactly once.
-void dispatch(Application& app, Peer& peer, std::string_view line, Descriptor bundle, Reply::Send send);
+struct Passed {
+  Descriptor bundle;
+  Descriptor file;
+};
+void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed, Reply::Send send);
 
 }  // namespace popvault::daemon

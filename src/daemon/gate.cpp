@@ -175,10 +175,16 @@ Result<store::Row> find_visible_record(Application& app, const store::Row& agent
 }
 
 Result<Json> purchase_view(Session& session, const store::Row& purchase) {
-  PV_ASSIGN(const store::Row record, find_record(session, purchase.body["record"].text_or("")));
-  PV_ASSIGN(const MaskedView view, view_of(session, record));
   Json out;
-  out.set("card", to_json(view));
+  // A purchase outlives its card.
+  const auto record = find_kept_record(session, purchase.body["record"].text_or(""));
+  if (!record && record.error().code != Errc::not_found) return tl::unexpected(record.error());
+  Json card;
+  if (record) {
+    PV_ASSIGN(const MaskedView view, view_of(session, *record));
+    card = to_json(view);
+  }
+  out.set("card", std::move(card));
   out.set("expires_at", rfc3339(purchase.body["expires_at"].int_or(0)));
   out.set("purchase", purchase.id);
   // A denial that could not be sealed yet counts already.

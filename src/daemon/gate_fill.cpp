@@ -4,6 +4,7 @@
 
 #include "crypto/random.hpp"
 #include "daemon/browser.hpp"
+#include "daemon/epochs.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/log.hpp"
 #include "daemon/purchases.hpp"
@@ -191,6 +192,13 @@ void refuse(Application& app, const Fill& fill, const Error& error, const Json& 
   fill.reply->error(error, more);
 }
 
+// A record that was used moves to the current epoch.
+void rewrap_used(Session& session, const store::Row& purchase) {
+  const auto record = find_kept_record(session, purchase.body["record"].text_or(""));
+  const Status moved = record ? rewrap(session, {*record}) : Status(tl::unexpected(record.error()));
+  if (!moved) log_warning("re-encrypting a used record: " + moved.error().message());
+}
+
 void finish(Application& app, const std::shared_ptr<Fill>& fill, const InjectionEnd& end) {
   const Error error = end.said ? Error{injector::to_errc(end.said->outcome), {}} : end.said.error();
   Json more;
@@ -210,6 +218,7 @@ void finish(Application& app, const std::shared_ptr<Fill>& fill, const Injection
     return fill->reply->error(purchase.error());
   }
   app.watchers.tell(*purchase);
+  rewrap_used(app.session, *purchase);
   more.set("status", purchase->body["status"]);
   if (purchase->body["status"].text_or("") != "filled") return fill->reply->error(error, more);
   Json result = std::move(more);

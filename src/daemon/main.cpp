@@ -133,7 +133,7 @@ void housekeeping(Application& app, std::unique_ptr<Timer>& timer) {
         log_info("the session is over");
         app.lock();
       } else {
-        for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings()})
+        for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings(), app.keep_schedule()})
           if (!done) log_warning(done.error().message());
       }
     }

@@ -6,8 +6,10 @@
 #include "base/origin.hpp"
 #include "crypto/random.hpp"
 #include "daemon/browser.hpp"
+#include "daemon/epochs.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
+#include "daemon/log.hpp"
 #include "daemon/records.hpp"
 #include "rpc/params.hpp"
 
@@ -162,6 +164,13 @@ Status seal_revocation(Session& session, store::Row row) {
   PV_TRY(tx.journal(journal::Kind::agent_revoked, std::move(body)));
   return session.commit(tx);
 }
+
+// The keys of what it could use are to die too.
+Status rotate_after_revocation(Session& session, std::string_view agent) {
+  PV_ASSIGN(const auto policy, policy_of(session, agent));
+  PV_ASSIGN(const std::int64_t records, session.store().count_records());
+  return policy && records > 0 ? rotate(session, "agent_revoked") : Status{};
+}
 }  // namespace
 
 Status agent_revoke(Application& app, Call& call) {
@@ -181,6 +190,8 @@ Status agent_revoke(Application& app, Call& call) {
     // What runs is stopped first: it must not matter whether the disk takes the row.
     app.injections.stop_agent(row.id);
     if (!seal_revocation(session, std::move(row))) PV_TRY(session.narrow("revoke", ids.back()));
+    if (const Status rotated = rotate_after_revocation(session, ids.back()); !rotated)
+      log_warning("rotating after a revocation: " + rotated.error().message());
   }
   for (const std::string& id : ids) {
     app.injections.stop_agent(id);

@@ -4,26 +4,15 @@
 
 #include "crypto/compiled_salt.hpp"
 #include "daemon/browser.hpp"
+#include "daemon/epochs.hpp"
 #include "daemon/handlers.hpp"
 #include "daemon/log.hpp"
-#include "daemon/records.hpp"
+#include "daemon/owner_keys.hpp"
 #include "rpc/params.hpp"
 #include "secret/arena.hpp"
-#include "vault/foreign.hpp"
-#include "vault/vault_key.hpp"
 
 namespace popvault::daemon::owner_methods {
 namespace {
-
-constexpr std::size_t kKeySize = 32;
-
-Result<SecretBytes> key_of(Call& call, std::string_view name) {
-  PV_ASSIGN(const Bundle bundle, Bundle::receive(call.bundle.release()));
-  const auto key = bundle.find(name, SecretAccess{});
-  if (!key || key->size() != kKeySize)
-    return fail(Errc::invalid_params, "the bundle must hold " + std::string(name) + " with 32 bytes");
-  return SecretBytes::copy_of(*key);
-}
 
 Json mode_of(Application& app) {
   if (!app.session.has_store()) return {};
@@ -57,24 +46,8 @@ Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
     return unlocked;
   }
   log_info("unlocked");
+  app.after_unlock();
   reply.ok(unlocked_reply(app));
-  return {};
-}
-
-// Machine mode: scrypt off the loop, then go on with the key.
-Status with_machine_key(Application& app, VaultMode mode, std::shared_ptr<Reply> reply,
-                        std::function<Status(SecretBytes, Reply&)> then) {
-  if (app.unlocking) return fail(Errc::busy, "a key is being derived");
-  app.unlocking = true;
-  auto key = std::make_shared<Result<SecretBytes>>(fail(Errc::internal));
-  app.loop.offload(
-      [key, mode, &fs = app.session.fs(), home = app.session.home()] { *key = derive_machine_key(fs, home, mode); },
-      [&app, key, reply, locks = app.locks, then = std::move(then)] {
-        app.unlocking = false;
-        if (app.locks != locks) return reply->error({Errc::locked, "locked while the key was derived"});
-        const Status done = *key ? then(std::move(**key), *reply) : Status(tl::unexpected(key->error()));
-        if (!done) reply->error(done.error());
-      });
   return {};
 }
 
@@ -105,48 +78,79 @@ Status hello(Application& app, Call& call) {
   return {};
 }
 
+namespace {
+
+Result<Json> browser_of(Session& session) {
+  PV_ASSIGN(const auto endpoint, enrolled_endpoint(session));
+  if (!endpoint) return Json();
+  Json out;
+  out.set("endpoint", *endpoint);
+  const std::string program = listening_program(session);
+  out.set("executable", program.empty() ? Json() : Json(program));
+  out.set("kind", "attached");
+  return out;
+}
+
+// What only an unlocked vault can tell.
+Status add_unlocked(Session& session, Json& out) {
+  PV_ASSIGN(Json browser, browser_of(session));
+  out.set("browser", std::move(browser));
+  PV_ASSIGN(const auto waiting, session.store().purchases_with_status("awaiting_approval"));
+  out.set("pending_approvals", static_cast<std::int64_t>(waiting.size()));
+  PV_ASSIGN(Json recovery, recovery_of(session));
+  out.set("recovery", std::move(recovery));
+  PV_ASSIGN(const auto backup, session.store().get(store::Table::settings, kBackupRow));
+  if (backup) out.set("last_backup", rfc3339(backup->body["verified_at"].int_or(0)));
+  return {};
+}
+
+// What the rows say, also while locked.
+Status add_counts(Session& session, Json& out) {
+  PV_ASSIGN(const std::int64_t records, session.store().count_records());
+  out.set("records", records);
+  PV_ASSIGN(const std::int64_t trash, session.store().count_trash());
+  out.set("trash", trash);
+  PV_ASSIGN(const Json epochs, epochs_to_json(session));
+  Json epoch;
+  for (const char* member : {"current", "due_at", "overdue"}) epoch.set(member, epochs[member]);
+  out.set("epoch", std::move(epoch));
+  PV_ASSIGN(const std::int64_t failed, failed_recoveries(session));
+  out.set("failed_recoveries", failed);
+  return {};
+}
+
+}  // namespace
+
 Status vault_status(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
   Session& session = app.session;
   const bool unlocked = session.state() == State::unlocked;
-  Json browser;
-  if (unlocked) {
-    PV_ASSIGN(const auto endpoint, enrolled_endpoint(session));
-    if (endpoint) {
-      browser.set("endpoint", *endpoint);
-      const std::string program = listening_program(session);
-      browser.set("executable", program.empty() ? Json() : Json(program));
-      browser.set("kind", "attached");
-    }
-  }
   Json out;
   out.set("bad_proofs", app.bad_proofs);
-  out.set("browser", std::move(browser));
+  out.set("browser", Json());
   out.set("build", crypto::hardened_build() ? "hardened" : "source");
+  out.set("epoch", Json());
   out.set("expires_at", unlocked ? Json(rfc3339(session.expires_at())) : Json());
+  out.set("failed_recoveries", 0);
   out.set("frozen", session.frozen());
   out.set("home", session.home());
   out.set("injector_sha256", app.injector_sha256);
   out.set("isolation", "user");
+  out.set("last_backup", Json());
   out.set("mode", mode_of(app));
-  std::int64_t pending = 0;
-  std::int64_t records = 0;
-  if (unlocked) {
-    PV_ASSIGN(const auto waiting, session.store().purchases_with_status("awaiting_approval"));
-    pending = static_cast<std::int64_t>(waiting.size());
-  }
-  if (session.has_store()) {
-    PV_ASSIGN(records, session.store().count(store::Table::records));
-  }
-  out.set("pending_approvals", pending);
+  out.set("pending_approvals", 0);
   out.set("proof_strength", mode_of(app).text_or("passphrase") == "passphrase" ? "passphrase" : "same_user_can_sign");
-  out.set("records", records);
+  out.set("records", 0);
+  out.set("recovery", Json());
   out.set("secret_memory", to_string(secret_memory_kind()));
   out.set("state", to_string(session.state()));
+  out.set("trash", 0);
   const std::string vault = session.vault_id();
   out.set("vault", vault.empty() ? Json() : Json(vault));
   out.set("version", kVersion);
   out.set("warnings", warnings_of(app));
+  if (session.has_store()) PV_TRY(add_counts(session, out));
+  if (unlocked) PV_TRY(add_unlocked(session, out));
   call.reply->ok(std::move(out));
   return {};
 }
@@ -157,7 +161,7 @@ Status vault_init(Application& app, Call& call) {
   const bool consent = in.optional_flag("accept_public_salt", false);
   PV_TRY(in.done());
   if (mode == "passphrase") {
-    PV_ASSIGN(const SecretBytes key, key_of(call, "key"));
+    PV_ASSIGN(const SecretBytes key, take_key(call, "key"));
     return init_now(app, VaultMode::passphrase, key, *call.reply);
   }
   if (mode != "machine") return fail(Errc::invalid_params, "mode is passphrase or machine");
@@ -176,7 +180,7 @@ Status vault_unlock(Application& app, Call& call) {
   }
   PV_ASSIGN(const VaultMode mode, app.session.mode());
   if (mode == VaultMode::passphrase) {
-    PV_ASSIGN(SecretBytes key, key_of(call, "key"));
+    PV_ASSIGN(SecretBytes key, take_key(call, "key"));
     if (app.session.state() == State::unlocked) return fail(Errc::internal, "unlock while unlocked");
     return unlock_now(app, std::move(key), *call.reply);
   }
@@ -235,64 +239,6 @@ Status proof_challenge(Application& app, Call& call) {
     return fail(Errc::invalid_params, "request_hash must be 64 hex digits");
   Json out;
   out.set("challenge", call.peer.proofs.challenge(app.session.vault_id(), purpose, hash, app.session.clock().now(), app.locks));
-  call.reply->ok(std::move(out));
-  return {};
-}
-
-Status record_add(Application& app, Call& call) {
-  Params in(call.params);
-  const std::string kind = in.text("kind", 16);
-  const std::string label = in.text("label", 200);
-  PV_TRY(in.done());
-  PV_ASSIGN(const Bundle bundle, Bundle::receive(call.bundle.release()));
-  PV_ASSIGN(SecretFields fields, bundle.fields());
-  PV_ASSIGN(const MaskedView view, add_record(app.session, kind, label, std::move(fields)));
-  call.reply->ok(to_json(view));
-  return {};
-}
-
-Status record_list(Application& app, Call& call) {
-  Params in(call.params);
-  const std::string kind = in.optional_text("kind", 16).value_or("");
-  const std::string cursor = in.optional_text("cursor", 64).value_or("");
-  const std::int64_t limit = in.optional_integer("limit", 1, 100, 50);
-  PV_TRY(in.done());
-  PV_ASSIGN(Json out, list_records(app.session, "records", kind, cursor, limit, {}));
-  call.reply->ok(std::move(out));
-  return {};
-}
-
-Status record_show(Application& app, Call& call) {
-  Params in(call.params);
-  const std::string id = in.text("id", 64);
-  PV_TRY(in.done());
-  PV_ASSIGN(const store::Row row, find_record(app.session, id));
-  PV_ASSIGN(const MaskedView view, view_of(app.session, row));
-  Json out = to_json(view);
-  out.set("created_at", rfc3339(row.body["created_at"].int_or(0)));
-  out.set("epoch", row.body["epoch"]);
-  out.set("version", row.body["version"]);
-  call.reply->ok(std::move(out));
-  return {};
-}
-
-Status record_export(Application& app, Call& call) {
-  Params in(call.params);
-  const std::string id = in.text("id", 64);
-  PV_TRY(in.done());
-  PV_ASSIGN(const SecretBytes key, key_of(call, "key"));
-  PV_ASSIGN(const store::Row row, find_record(app.session, id));
-  if (row.body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only cards can be exported");
-  PV_ASSIGN(const Bytes blob, read_record_blob(app.session, row));
-  Json body;
-  body.set("record", row.id);
-  PV_ASSIGN(auto tx, app.session.begin());
-  PV_TRY(tx.journal(journal::Kind::record_exported, std::move(body)));
-  PV_TRY(app.session.commit(tx));
-  PV_ASSIGN(const SecretFields fields, open_record(app.session.keys(), place_of(row), blob));
-  PV_ASSIGN(const Bytes file, export_foreign(fields, key));
-  Json out;
-  out.set("file", to_base64(file));
   call.reply->ok(std::move(out));
   return {};
 }

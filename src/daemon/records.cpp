@@ -6,29 +6,37 @@
 
 namespace popvault::daemon {
 
+Result<SealedRecord> seal_into_row(Session& session, store::Row& row, const std::string& label,
+                                   const SecretFields& fields) {
+  BlobPlace place = place_of(row);
+  place.epoch = session.keys().current_epoch();
+  ++place.version;
+  SealedRecord out{place, new_blob_id()};
+  PV_ASSIGN(const SecretFields view, place.kind == "card" ? view_of_card(label, fields) : view_of_other(label));
+  PV_ASSIGN(const Bytes blob, seal_record(session.keys(), place, fields));
+  PV_ASSIGN(const Bytes sealed_view, seal_view(session.view_key(), row.id, place.version, view));
+  row.body.set("blob", out.blob);
+  row.body.set("epoch", static_cast<std::int64_t>(place.epoch));
+  if (place.kind == "card") {
+    row.body.set("has_cvv", fields.has("cvv"));
+    row.body.set("has_holder", fields.has("holder"));
+  }
+  row.body.set("sha256", crypto::sha256(blob).hex());
+  row.body.set("version", static_cast<std::int64_t>(place.version));
+  row.body.set("view", to_hex(sealed_view));
+  PV_TRY(write_blob(session.fs(), session.home(), place.kind, place.epoch, out.blob, blob));
+  return out;
+}
+
 Result<MaskedView> add_record(Session& session, const std::string& kind, const std::string& label,
                               SecretFields fields) {
   PV_TRY(normalise_record(kind, fields));
   PV_ASSIGN(const std::string clean_label, checked_label(label));
-  PV_ASSIGN(const SecretFields view, kind == "card" ? view_of_card(clean_label, fields) : view_of_other(clean_label));
   store::Row row{std::string(id_prefix_of(kind)) + crypto::random_token(26), 0, {}};
-  const std::uint32_t epoch = session.keys().current_epoch();
-  const std::string blob_id = new_blob_id();
-  PV_ASSIGN(const Bytes blob, seal_record(session.keys(), {epoch, row.id, kind, 1}, fields));
-  PV_ASSIGN(const Bytes sealed_view, seal_view(session.view_key(), row.id, 1, view));
   row.body.set("alias", new_alias(kind));
-  row.body.set("blob", blob_id);
   row.body.set("created_at", session.clock().now());
-  row.body.set("epoch", static_cast<std::int64_t>(epoch));
-  if (kind == "card") {
-    row.body.set("has_cvv", fields.has("cvv"));
-    row.body.set("has_holder", fields.has("holder"));
-  }
   row.body.set("kind", kind);
-  row.body.set("sha256", crypto::sha256(blob).hex());
-  row.body.set("version", 1);
-  row.body.set("view", to_hex(sealed_view));
-  PV_TRY(write_blob(session.fs(), session.home(), kind, epoch, blob_id, blob));
+  PV_ASSIGN(const SealedRecord sealed, seal_into_row(session, row, clean_label, fields));
   const auto stored = [&]() -> Status {
     PV_ASSIGN(auto tx, session.begin());
     PV_TRY(tx.put(store::Table::records, row));
@@ -39,19 +47,29 @@ Result<MaskedView> add_record(Session& session, const std::string& kind, const s
     return session.commit(tx);
   }();
   if (!stored) {
+    // Unless only vault.enc is behind: then the row stands and needs its blob.
     const auto there = session.store().exists(store::Table::records, row.id);
-    if (there && !*there) (void)remove_blob(session.fs(), session.home(), kind, epoch, blob_id);
+    if (there && !*there)
+      (void)remove_blob(session.fs(), session.home(), sealed.place.kind, sealed.place.epoch, sealed.blob);
     return tl::unexpected(stored.error());
   }
   return view_of(session, row);
 }
 
-Result<store::Row> find_record(Session& session, std::string_view id_or_alias) {
+Result<store::Row> find_kept_record(Session& session, std::string_view id_or_alias) {
   PV_ASSIGN(auto row, session.store().get(store::Table::records, id_or_alias));
   if (row) return std::move(*row);
   PV_ASSIGN(row, session.store().record_with_alias(id_or_alias));
   if (!row) return fail(Errc::not_found, "record");
   return std::move(*row);
+}
+
+bool in_trash(const store::Row& record) { return !record.body["trashed_at"].is_null(); }
+
+Result<store::Row> find_record(Session& session, std::string_view id_or_alias) {
+  PV_ASSIGN(store::Row row, find_kept_record(session, id_or_alias));
+  if (in_trash(row)) return fail(Errc::not_found, "record; it is in the trash");
+  return row;
 }
 
 Result<MaskedView> view_of(Session& session, const store::Row& record) {

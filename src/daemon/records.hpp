@@ -13,7 +13,19 @@ namespace popvault::daemon {
 // Adds one. `fields` are checked and normalised; the blob is on disk before the row that points to it.
 Result<MaskedView> add_record(Session& session, const std::string& kind, const std::string& label,
                               SecretFields fields);
-// By id or alias; not_found when there is none.
+
+// A record's fields as a new version under the current epoch's key: the blob is written, the row is changed and still
+// to be put. `row` has its id, kind and (unless it is new) version.
+struct SealedRecord {
+  BlobPlace place;
+  std::string blob;
+};
+Result<SealedRecord> seal_into_row(Session& session, store::Row& row, const std::string& label,
+                                   const SecretFields& fields);
+
+// By id or alias; not_found when there is none. The first finds what is in the trash too.
+Result<store::Row> find_kept_record(Session& session, std::string_view id_or_alias);
+bool in_trash(const store::Row& record);
 Result<store::Row> find_record(Session& session, std::string_view id_or_alias);
 Result<MaskedView> view_of(Session& session, const store::Row& record);
 Json to_json(const MaskedView& view);

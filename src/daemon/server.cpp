@@ -47,9 +47,13 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
   Peer& peer() noexcept { return peer_; }
 
   // A line without its end; queued and sent as the peer takes it.
-  void send(const std::string& line) {
+  void send(const std::string& line, Descriptor passed = {}) {
     if (closed_) return;
+    if (passed) flush();
+    // It goes with the first byte of its line, so nothing may stand before that.
+    if (passed && !out_.empty()) return close();
     out_.append(line).push_back('\n');
+    if (passed) passing_ = std::move(passed);
     flush();
     if (out_.size() > kMostUnread) close();
   }
@@ -60,6 +64,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     // What the peer left in its queue may block in close().
     close_elsewhere(std::move(fd_));
     close_elsewhere(std::move(passed_));
+    close_elsewhere(std::move(file_));
     server_->app_->loop.post([server = server_, id = peer_.id] { server->drop(id); });
   }
 
@@ -77,11 +82,13 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     take_lines(whole);
   }
 
-  // Bundles come on owner.sock, as secret memory or as a pipe; anything else is closed elsewhere.
+  // On owner.sock a line may bring a bundle, as secret memory or as a pipe, and a file; anything else is closed
+  // elsewhere.
   void take_descriptor(Descriptor descriptor, bool whole) {
     const PassedKind kind = kind_of_passed(descriptor.get());
-    if (peer_.door != Door::owner || passed_ || kind == PassedKind::other) return close_elsewhere(std::move(descriptor));
-    passed_ = kind == PassedKind::pipe ? reopen_pipe(std::move(descriptor)) : std::move(descriptor);
+    Descriptor& place = kind == PassedKind::file ? file_ : passed_;
+    if (peer_.door != Door::owner || place || kind == PassedKind::other) return close_elsewhere(std::move(descriptor));
+    place = kind == PassedKind::pipe ? reopen_pipe(std::move(descriptor)) : std::move(descriptor);
     passed_at_end_ = whole;
   }
 
@@ -93,9 +100,9 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
       half_timed_ = false;
       // With a passed descriptor the line is the last one of what has come.
       const bool last = in_.find('\n') == std::string::npos && (in_.empty() || !whole);
-      Descriptor bundle;
-      if (passed_ && last && (in_.empty() || passed_at_end_)) bundle = std::move(passed_);
-      handle(line, std::move(bundle));
+      Passed passed;
+      if (last && (in_.empty() || passed_at_end_)) passed = {std::move(passed_), std::move(file_)};
+      handle(line, std::move(passed));
     }
     if (closed_) return;
     if (in_.size() > kMaxLine && in_.find('\n') == std::string::npos) {
@@ -106,12 +113,12 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     arm();
   }
 
-  void handle(const std::string& line, Descriptor bundle) {
+  void handle(const std::string& line, Passed passed) {
     ++in_work_;
-    dispatch(*server_->app_, peer_, line, std::move(bundle), [weak = weak_from_this()](std::string reply) {
+    dispatch(*server_->app_, peer_, line, std::move(passed), [weak = weak_from_this()](std::string reply, Descriptor with) {
       const auto self = weak.lock();
       if (!self || self->closed_) return;
-      self->send(reply);
+      self->send(reply, std::move(with));
       self->answered();
     });
   }
@@ -132,8 +139,10 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
 
   void flush() {
     if (closed_ || writing_) return;
-    const auto sent = send_some(fd_.get(), as_bytes(out_));
+    const int passing = passing_.get();
+    const auto sent = send_some(fd_.get(), as_bytes(out_), std::span(&passing, passing_ ? 1 : 0));
     if (!sent) return close();
+    if (*sent > 0) passing_.reset();
     out_.erase(0, *sent);
     if (out_.empty()) return;
     writing_ = true;
@@ -166,7 +175,8 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Timer> timer_;
   std::string in_, out_;
-  Descriptor passed_;
+  Descriptor passed_, file_;
+  Descriptor passing_;
   bool passed_at_end_ = false;
   unsigned in_work_ = 0;
   bool half_timed_ = false;

@@ -8,6 +8,7 @@
 
 #include "crypto/compiled_salt.hpp"
 #include "crypto/sign.hpp"
+#include "daemon/epochs.hpp"
 #include "daemon/purchases.hpp"
 #include "os/atomic_file.hpp"
 #include "vault/vault_key.hpp"
@@ -22,6 +23,13 @@ store::Row setting(std::string_view id, Json value) {
   Json body;
   body.set("value", std::move(value));
   return {std::string(id), 0, std::move(body)};
+}
+
+store::Row first_epoch(Seconds now) {
+  Json body;
+  body.set("begun_at", now);
+  body.set("status", "live");
+  return {"1", 0, std::move(body)};
 }
 
 bool exists(Fs& fs, const std::string& path) {
@@ -80,6 +88,7 @@ Status Session::open_store() {
   PV_ASSIGN(const auto finished, store_->meta("vault_sha256"));
   PV_ASSIGN(const auto begun, store_->meta("vault_sha256_next"));
   PV_ASSIGN(pending_, store_->narrowings());
+  if (finished || begun) PV_TRY(resolve_rekey());
   if (finished) return {};
   if (exists(*fs_, vault_path(home_))) return begun ? Status{} : fail(Errc::state_corrupt, "state.db is empty");
   store_.reset();
@@ -121,6 +130,7 @@ Status Session::init(VaultMode mode, const SecretBytes& key) {
     store_->unseal(keys.subkey("row"));
     PV_ASSIGN(auto tx, store_->begin());
     PV_TRY(tx.put(store::Table::settings, setting(kFrozenRow, false)));
+    PV_TRY(tx.put(store::Table::epochs, first_epoch(clock_->now())));
     Json body;
     body.set("mode", std::string(to_string(mode)));
     body.set("vault", keys.vault_id());
@@ -176,6 +186,7 @@ Status Session::unlock(SecretBytes key) {
   if (ready) ready = fold_narrowings();
   if (ready) ready = settle_interrupted(*this, [](const store::Row&) { return true; }, [](const store::Row&) {});
   if (ready) ready = expire_overdue(*this, [](const store::Row&) {});
+  if (ready) ready = bring_up_to_date();
   if (ready) ready = note(journal::Kind::unlocked, {});
   if (ready) ready = mirror();
   if (!ready) lock();
@@ -250,22 +261,24 @@ Result<store::Transaction> Session::begin() {
 
 // One transaction carries the rows, the journal and the digests of both vault files, the one in place and the
 // next one; then the next one is put in place. Whatever is cut off, state.db knows the file that is there.
-Status Session::commit(store::Transaction& transaction) {
+Status Session::commit(store::Transaction& transaction, const std::function<void(Keyring&)>& change) {
+  Keyring next = keys_->clone();
+  if (change) change(next);
   const JournalMirror before = keys_->journal();
-  keys_->set_journal({transaction.head().seq, transaction.head().hash});
-  const auto written = [&]() -> Status {
-    PV_ASSIGN(const Bytes sealed, seal_vault(vault_key_, keys_->to_document()));
-    const std::string digest = crypto::sha256(sealed).hex();
-    if (!file_digest_.empty()) PV_TRY(store_->set_meta("vault_sha256", file_digest_));
-    PV_TRY(store_->set_meta("vault_sha256_next", digest));
-    PV_TRY(transaction.commit());
-    const Status placed = write_sealed_vault(*fs_, home_, vault_key_, sealed);
-    if (!placed) return fail(placed.error().code, "it is done, but vault.enc is behind: " + placed.error().detail);
+  next.set_journal({transaction.head().seq, transaction.head().hash});
+  PV_ASSIGN(const Bytes sealed, seal_vault(vault_key_, next.to_document()));
+  const std::string digest = crypto::sha256(sealed).hex();
+  if (!file_digest_.empty()) PV_TRY(store_->set_meta("vault_sha256", file_digest_));
+  PV_TRY(store_->set_meta("vault_sha256_next", digest));
+  PV_TRY(transaction.commit());
+  keys_ = std::move(next);
+  const Status placed = write_sealed_vault(*fs_, home_, vault_key_, sealed);
+  if (placed) {
     file_digest_ = digest;
     return {};
-  }();
-  if (!written) keys_->set_journal(before);
-  return written;
+  }
+  keys_->set_journal(before);  // so that the next begin() mirrors first
+  return fail(placed.error().code, "it is done, but vault.enc is behind: " + placed.error().detail);
 }
 
 Status Session::verify_mirror() {
@@ -354,6 +367,7 @@ Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) 
     PV_ASSIGN(auto row, store_->get(store::Table::agents, narrowing.id));
     if (!row) return {};
     row->body.set("status", "revoked");
+    revoked_while_locked_ = true;
     return tx.put(store::Table::agents, *row);
   }
   PV_ASSIGN(auto row, store_->get(store::Table::purchases, narrowing.id));

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "os/clock.hpp"
 #include "os/fs.hpp"
@@ -67,7 +69,22 @@ class Session {
   // Before a change of authority: the mirror must not be behind already.
   Result<store::Transaction> begin();
   // Commits and mirrors. When only the mirror fails the change stands; the next begin() mirrors again first.
-  Status commit(store::Transaction& transaction);
+  Status commit(store::Transaction& transaction) { return commit(transaction, {}); }
+  // The same together with a change of the keyring: both stand or neither.
+  Status commit(store::Transaction& transaction, const std::function<void(Keyring&)>& change);
+
+  // From now on `key` opens the vault, in this mode, and gives the owner proofs. When it fails, the old key still
+  // does, unless the error says that it is done. slots/recovery.slot follows.
+  Status rekey(VaultMode mode, SecretBytes key);
+  // The recovery words' keys: seals the vault key to the public one, and keeps the seed that signs backups.
+  Status enroll_recovery(const crypto::X25519PublicKey& key, SecretBytes signing);
+  // Unlocks with what slots/recovery.slot holds for this X25519 secret, then rekeys to `key` in passphrase mode.
+  // Fails with recovery_missing, slot_damaged, words_wrong, and leaves the vault locked then.
+  Status recover(const SecretBytes& recovery_secret, SecretBytes key);
+
+  // An agent was revoked while no key was there to rotate with: told once.
+  bool take_revoked_while_locked() noexcept { return std::exchange(revoked_while_locked_, false); }
+
   // The store against the mirror in memory: what unlock checked, now.
   Status verify_mirror();
   // One journal row of its own, without a change.
@@ -82,6 +99,14 @@ class Session {
   Status collect_narrowings(std::uint64_t mirrored);
   Status check_narrowed_mark();
   Status mirror();
+  Status resolve_rekey();
+  Status finish_rekey();
+  // After everything was verified: what an older version or a cut-off change left to be done.
+  Status bring_up_to_date();
+  Result<Bytes> write_slot(const Keyring& keys, std::initializer_list<const SecretBytes*> vault_keys);
+  Status put_slot_row(store::Transaction& tx, ByteView slot);
+  Status heal_slot();
+  Result<std::vector<SecretBytes>> open_slot_with(const SecretBytes& recovery_secret);
   Status fold(store::Transaction& tx, const store::Narrowing& narrowing);
 
   std::string home_;
@@ -95,6 +120,7 @@ class Session {
   SecretBytes vault_key_;
   SecretBytes view_key_;
   Seconds expires_at_ = 0;
+  bool revoked_while_locked_ = false;
 };
 
 }  // namespace popvault::daemon

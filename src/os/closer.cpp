@@ -1,6 +1,7 @@
 #include "os/closer.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -58,6 +59,11 @@ PassedKind kind_of_passed(int descriptor) {
   const std::string_view target(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
   if (target.starts_with("pipe:[")) return PassedKind::pipe;
   if (target.starts_with("/secretmem")) return PassedKind::secret_memory;
+  // What the kernel knows of it already; a FUSE server is not asked.
+  struct statx known {};
+  if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &known) == 0 &&
+      (known.stx_mask & STATX_TYPE) != 0 && S_ISREG(known.stx_mode))
+    return PassedKind::file;
   return PassedKind::other;
 }
 

@@ -12,7 +12,7 @@ namespace popvault {
 void close_elsewhere(Descriptor descriptor);
 
 // What a passed descriptor is, learned without asking the file system behind it.
-enum class PassedKind { secret_memory, pipe, other };
+enum class PassedKind { secret_memory, pipe, file, other };
 PassedKind kind_of_passed(int descriptor);
 // The same pipe with flags of its own, so that the sender cannot make our reads block.
 Descriptor reopen_pipe(Descriptor pipe);

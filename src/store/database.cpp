@@ -1,9 +1,14 @@
 #include "store/database.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <utility>
+
+#include "os/descriptor.hpp"
 
 namespace popvault::store {
 
@@ -46,13 +51,30 @@ Result<std::string> Database::schema() {
   return out;
 }
 
-Result<Database> Database::in_memory(const char* sql) {
+Result<Database> Database::in_memory() {
   sqlite3* db = nullptr;
   const int opened = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   Database out(db);
   if (opened != SQLITE_OK) return out.error("opening a database in memory");
-  PV_TRY(out.script(sql));
   return out;
+}
+
+Result<Database> Database::open_read_only(const std::string& path) {
+  sqlite3* db = nullptr;
+  const int opened = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, nullptr);
+  Database out(db);
+  if (opened != SQLITE_OK) return out.error("opening a copy of state.db");
+  return out;
+}
+
+Status Database::copy_to(const std::string& path) {
+  PV_TRY(run("VACUUM INTO ?1", {path}));
+  // SQLite does not sync what VACUUM INTO wrote.
+  for (const std::string& name : {path, path.substr(0, path.rfind('/') + 1)}) {
+    const Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file || fsync(file.get()) != 0) return fail_errno(errno, "syncing a copy of state.db");
+  }
+  return {};
 }
 
 Database::Database(Database&& other) noexcept

@@ -50,8 +50,10 @@ class Database {
  public:
   // Opens or creates the file (0600) and takes its exclusive lock.
   static Result<Database> open(const std::string& path);
-  // A private one, made by a script.
-  static Result<Database> in_memory(const char* sql);
+  // A private one in memory.
+  static Result<Database> in_memory();
+  // An existing file that is only looked at.
+  static Result<Database> open_read_only(const std::string& path);
   ~Database();
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
@@ -60,6 +62,8 @@ class Database {
   Status script(const char* sql);
   // The text of every table, index, trigger and view.
   Result<std::string> schema();
+  // A whole copy as a new file (which must not exist), on disk when this returns.
+  Status copy_to(const std::string& path);
   // Runs one statement; `row` is called for each result row and says whether to go on.
   Status run(std::string_view sql, std::initializer_list<Value> values,
              const std::function<bool(const Columns&)>& row = {});

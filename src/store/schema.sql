@@ -1,4 +1,4 @@
--- state.db, schema version 1 (PRAGMA user_version). Holds no plaintext secret and no key.
+-- state.db, schema version 1 (PRAGMA user_version); schema_2.sql is the next step. Holds no plaintext secret and no key.
 --
 -- The tables of rows that give authority all have one shape: id, version (counts from 1), body (canonical
 -- JSON) and mac = HMAC-SHA256 under the "row" subkey over table, id, version and body. The journal row of
@@ -28,5 +28,6 @@ CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal BEGIN SELECT RAISE(ABO
 CREATE TABLE narrowings (seq INTEGER PRIMARY KEY, what TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL);
 
 -- Facts that are checked against the vault, never believed on their own: vault_sha256 (hex, the vault.enc in
--- place), vault_sha256_next (the one being written), mode, vault_id.
+-- place), vault_sha256_next (the one being written), mode, vault_id, frozen, needs (the first popvault that knows
+-- this schema), mode_next (while the vault key is being changed).
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -1,17 +1,35 @@
 #include "store/store.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "crypto/digest.hpp"
 
-// src/store/schema.sql, embedded at build time.
+// src/store/schema.sql and schema_2.sql, embedded at build time.
 extern const char popvault_embedded_schema[];
+extern const char popvault_embedded_schema_2[];
 
 namespace popvault::store {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
-constexpr std::string_view kTables[] = {"records", "agents", "policies", "settings", "purchases", "ledger"};
+// Entry n leads from schema n to n + 1; a fresh file takes all of them.
+struct Step {
+  const char* sql;
+  std::string_view since;  // the first version that knows the schema it leads to
+};
+const Step kSteps[] = {{popvault_embedded_schema, "0.1.0"}, {popvault_embedded_schema_2, "0.2.0"}};
+constexpr std::int64_t kSchemaVersion = std::size(kSteps);
+
+constexpr std::string_view kNames[] = {"records", "agents", "policies", "settings", "purchases", "ledger", "epochs"};
+static_assert(std::size(kNames) == std::size(kTables));
+
+// It comes from a file that is not believed.
+bool plain_version(std::string_view text) {
+  return !text.empty() && text.size() <= 16 && text.find_first_not_of("0123456789.") == text.npos;
+}
 
 std::string select_from(Table table) {
   return "SELECT id, version, body, mac FROM " + std::string(to_string(table));
@@ -19,37 +37,96 @@ std::string select_from(Table table) {
 
 }  // namespace
 
-std::string_view to_string(Table table) noexcept { return kTables[static_cast<std::size_t>(table)]; }
+std::string_view to_string(Table table) noexcept { return kNames[static_cast<std::size_t>(table)]; }
 
 Result<Store> Store::open(const std::string& path, const Clock& clock) {
   PV_ASSIGN(Database db, Database::open(path));
-  Store out(std::move(db), clock);
+  Store out(std::move(db), path, clock);
   PV_TRY(out.migrate());
   PV_TRY(out.load_head());
   return out;
 }
 
 Status Store::migrate() {
-  std::int64_t version = 0;
-  PV_TRY(db_.run("PRAGMA user_version", {}, [&](const Columns& c) { return version = c.integer(0), false; }));
-  if (version > kSchemaVersion) return fail(Errc::newer_version, "state.db has schema " + std::to_string(version));
-  if (version == kSchemaVersion) return check_schema();
-  std::int64_t tables = 0;
-  PV_TRY(db_.run("SELECT count(*) FROM sqlite_master", {}, [&](const Columns& c) { return tables = c.integer(0), false; }));
-  if (tables != 0) return fail(Errc::state_corrupt, "state.db is not popvault's");
+  PV_ASSIGN(const std::int64_t version, number("PRAGMA user_version"));
+  if (version > kSchemaVersion) {
+    const auto needs = meta("needs");
+    const bool told = needs && *needs && plain_version(**needs);
+    return fail(Errc::newer_version, "state.db has schema " + std::to_string(version) +
+                                         (told ? " and needs popvault " + **needs : std::string()));
+  }
+  if (version < 0) return fail(Errc::state_corrupt, "state.db is not popvault's");
+  if (version == 0) {
+    PV_ASSIGN(const std::int64_t tables, number("SELECT count(*) FROM sqlite_master"));
+    if (tables != 0) return fail(Errc::state_corrupt, "state.db is not popvault's");
+    return step(0, kSchemaVersion);
+  }
+  PV_TRY(check_schema(version));
+  for (std::int64_t at = version; at < kSchemaVersion; ++at) {
+    PV_TRY(copy_before(at));
+    PV_TRY(step(at, at + 1));
+    PV_TRY(check_schema(at + 1));
+  }
+  return {};
+}
+
+// All of it or nothing.
+Status Store::step(std::int64_t from, std::int64_t to) {
   PV_TRY(db_.script("BEGIN IMMEDIATE"));
-  Status made = db_.script(popvault_embedded_schema);
-  if (made) made = db_.script("PRAGMA user_version=1; COMMIT");
+  Status made;
+  for (std::int64_t at = from; at < to && made; ++at) made = db_.script(kSteps[at].sql);
+  if (made) made = set_meta("needs", kSteps[to - 1].since);
+  if (made) made = db_.script(("PRAGMA user_version=" + std::to_string(to) + "; COMMIT").c_str());
   if (!made) (void)db_.script("ROLLBACK");
   return made;
 }
 
 // A trigger or view that somebody added would run inside our own statements.
-Status Store::check_schema() {
-  PV_ASSIGN(Database wanted, Database::in_memory(popvault_embedded_schema));
+Status Store::check_schema(std::int64_t version) {
+  PV_ASSIGN(Database wanted, Database::in_memory());
+  for (std::int64_t at = 0; at < version; ++at) PV_TRY(wanted.script(kSteps[at].sql));
   PV_ASSIGN(const std::string expected, wanted.schema());
   PV_ASSIGN(const std::string found, db_.schema());
   if (found != expected) return fail(Errc::state_corrupt, "the tables of state.db were changed");
+  return {};
+}
+
+// The copy stays until an unlock has found everything right. A file that a killed try left is made anew: the
+// original has not moved then.
+Status Store::copy_before(std::int64_t version) {
+  const std::string path = path_ + ".schema-" + std::to_string(version);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "removing an old copy of state.db");
+  PV_TRY(db_.copy_to(path));
+  PV_ASSIGN(Database copy, Database::open_read_only(path));
+  PV_ASSIGN(const std::string schema, copy.schema());
+  PV_ASSIGN(const std::string original, db_.schema());
+  const auto summary = [](Database& db) -> Result<std::string> {
+    std::string out;
+    PV_TRY(db.run("PRAGMA integrity_check(1)", {}, [&](const Columns& c) { return out = c.text(0), false; }));
+    PV_TRY(db.run("SELECT coalesce(max(seq),0), count(*), hex(max(hash)) FROM journal", {}, [&](const Columns& c) {
+      out += " " + c.text(0) + " " + c.text(1) + " " + c.text(2);
+      return false;
+    }));
+    return out;
+  };
+  PV_ASSIGN(const std::string copied, summary(copy));
+  PV_ASSIGN(const std::string wanted, summary(db_));
+  if (schema != original || copied != wanted || !copied.starts_with("ok "))
+    return fail(Errc::io_error, "a copy of state.db before its schema moves is not whole");
+  return {};
+}
+
+std::optional<std::string> Store::old_copy() const {
+  for (std::int64_t version = 1; version < kSchemaVersion; ++version) {
+    std::string path = path_ + ".schema-" + std::to_string(version);
+    if (access(path.c_str(), F_OK) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+Status Store::drop_old_copy() {
+  while (const auto copy = old_copy())
+    if (unlink(copy->c_str()) != 0) return fail_errno(errno, "removing an old copy of state.db");
   return {};
 }
 
@@ -150,7 +227,8 @@ Result<std::vector<Row>> Store::records_after(std::string_view id, std::string_v
                                               const std::function<bool(const Row&)>& wanted) {
   return select(Table::records, select_from(Table::records) + " WHERE id>?1 ORDER BY id", {id}, limit,
                 [&](const Row& row) {
-                  return (kind.empty() || row.body["kind"].text_or("") == kind) && (!wanted || wanted(row));
+                  return row.body["trashed_at"].is_null() && (kind.empty() || row.body["kind"].text_or("") == kind) &&
+                         (!wanted || wanted(row));
                 });
 }
 
@@ -190,11 +268,78 @@ Result<std::vector<Row>> Store::ledger_counting(std::string_view agent, Seconds 
                 {agent, since});
 }
 
-Result<std::int64_t> Store::count(Table table) {
+Result<std::int64_t> Store::number(std::string_view sql, std::initializer_list<Value> values) {
   std::int64_t out = 0;
-  PV_TRY(db_.run("SELECT count(*) FROM " + std::string(to_string(table)), {},
-                 [&](const Columns& c) { return out = c.integer(0), false; }));
+  PV_TRY(db_.run(sql, values, [&](const Columns& c) { return out = c.integer(0), false; }));
   return out;
+}
+
+Result<std::int64_t> Store::count_records() {
+  // What is gone has no epoch; this and count_trash() look at an index only.
+  PV_ASSIGN(const std::int64_t all, number("SELECT count(*) FROM records WHERE json_extract(body,'$.epoch')>0"));
+  PV_ASSIGN(const std::int64_t in_trash, count_trash());
+  return all - in_trash;
+}
+
+Result<std::int64_t> Store::count_trash() {
+  return number("SELECT count(*) FROM records WHERE json_extract(body,'$.trashed_at') IS NOT NULL");
+}
+
+Result<std::int64_t> Store::count_in_epoch(std::int64_t epoch) {
+  return number("SELECT count(*) FROM records WHERE json_extract(body,'$.epoch')=?1", {epoch});
+}
+
+Result<std::int64_t> Store::count_before_epoch(std::int64_t epoch) {
+  return number("SELECT count(*) FROM records WHERE json_extract(body,'$.epoch')<?1", {epoch});
+}
+
+Result<std::vector<Row>> Store::records_before_epoch(std::int64_t epoch, std::int64_t limit,
+                                                     const std::set<std::string>& except) {
+  return select(Table::records, select_from(Table::records) + " WHERE json_extract(body,'$.epoch')<?1", {epoch}, limit,
+                [&](const Row& row) { return !except.contains(row.id); });
+}
+
+Result<std::vector<Row>> Store::trash(std::string_view after, std::int64_t limit) {
+  return select(Table::records,
+                select_from(Table::records) +
+                    " WHERE json_extract(body,'$.trashed_at') IS NOT NULL AND id>?1 ORDER BY id LIMIT ?2",
+                {after, limit});
+}
+
+Result<std::vector<Row>> Store::trashed_before(Seconds time, std::int64_t limit) {
+  return select(Table::records,
+                select_from(Table::records) + " WHERE json_extract(body,'$.trashed_at')<?1 LIMIT ?2", {time, limit});
+}
+
+Result<std::vector<Row>> Store::unverified(std::string_view sql, std::initializer_list<Value> values) {
+  std::vector<Row> out;
+  PV_TRY(db_.run(sql, values, [&](const Columns& c) {
+    Row row{c.text(0), c.integer(1), {}};
+    auto body = Json::parse(c.text(2));
+    if (body) row.body = std::move(*body);
+    if (!row.deleted()) out.push_back(std::move(row));
+    return true;
+  }));
+  return out;
+}
+
+Result<std::vector<Row>> Store::unverified_pointers() {
+  return unverified("SELECT id, version, body FROM records ORDER BY id");
+}
+
+Result<std::set<std::string>> Store::blobs_in_use() {
+  std::set<std::string> out;
+  PV_TRY(db_.run("SELECT json_extract(body,'$.blob') FROM records WHERE json_extract(body,'$.epoch')>0", {},
+                 [&](const Columns& c) { return out.insert(c.text(0)), true; }));
+  return out;
+}
+
+Result<std::vector<Row>> Store::unverified_pointer(std::string_view record) {
+  return unverified("SELECT id, version, body FROM records WHERE id=?1", {record});
+}
+
+Result<std::vector<Row>> Store::unverified_epochs() {
+  return unverified("SELECT id, version, body FROM epochs ORDER BY CAST(id AS INTEGER)");
 }
 
 Result<bool> Store::exists(Table table, std::string_view id) {
@@ -223,6 +368,8 @@ Status Store::set_meta(std::string_view key, std::string_view value) {
   return db_.run("INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
                  {key, value});
 }
+
+Status Store::unset_meta(std::string_view key) { return db_.run("DELETE FROM meta WHERE key=?1", {key}); }
 
 Result<Transaction> Store::begin() {
   PV_TRY(db_.script("BEGIN IMMEDIATE"));

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,9 @@
 
 namespace popvault::store {
 
-enum class Table : std::uint8_t { records, agents, policies, settings, purchases, ledger };
+enum class Table : std::uint8_t { records, agents, policies, settings, purchases, ledger, epochs };
+constexpr Table kTables[] = {Table::records,   Table::agents, Table::policies, Table::settings,
+                             Table::purchases, Table::ledger, Table::epochs};
 std::string_view to_string(Table table) noexcept;
 
 struct Row {
@@ -64,6 +67,8 @@ class Transaction {
 
 class Store {
  public:
+  // An older schema is moved forward one step at a time, after a copy that was checked. A newer one is
+  // newer_version and names the version it needs.
   static Result<Store> open(const std::string& path, const Clock& clock);
 
   // The "row" key; reset() takes it away again.
@@ -80,7 +85,7 @@ class Store {
   Result<std::vector<Row>> purchases_with_status(std::string_view status);
   Result<std::optional<Row>> agent_with_key(std::string_view key_sha256);
   Result<std::optional<Row>> record_with_alias(std::string_view alias);
-  // At most `limit` records after an id, of one kind (or "" for all) and accepted by `wanted`.
+  // At most `limit` records after an id and not in the trash, of one kind (or "" for all) and accepted by `wanted`.
   Result<std::vector<Row>> records_after(std::string_view id, std::string_view kind, std::int64_t limit,
                                          const std::function<bool(const Row&)>& wanted);
   // The same without a key, while locked: nothing that it says may give power.
@@ -91,16 +96,38 @@ class Store {
   const Clock& clock() const noexcept { return *clock_; }
   // Ledger rows of one agent since a time, and every hold.
   Result<std::vector<Row>> ledger_counting(std::string_view agent, Seconds since);
-  Result<std::int64_t> count(Table table);
+  // Records that are neither in the trash nor gone; those in the trash; those (trash too) of one epoch. Not verified.
+  Result<std::int64_t> count_records();
+  Result<std::int64_t> count_trash();
+  Result<std::int64_t> count_in_epoch(std::int64_t epoch);
+  Result<std::int64_t> count_before_epoch(std::int64_t epoch);
+  // At most `limit` records, trash too, that point to an epoch before this one, without those of these ids.
+  Result<std::vector<Row>> records_before_epoch(std::int64_t epoch, std::int64_t limit,
+                                                const std::set<std::string>& except);
+  Result<std::vector<Row>> trash(std::string_view after, std::int64_t limit);
+  Result<std::vector<Row>> trashed_before(Seconds time, std::int64_t limit);
+  // Every record's pointer, as far as can be told without a key: for looking at blobs, never for using one.
+  Result<std::vector<Row>> unverified_pointers();
+  Result<std::vector<Row>> unverified_pointer(std::string_view record);
+  Result<std::vector<Row>> unverified_epochs();
+  // The ids of the blobs that records name.
+  Result<std::set<std::string>> blobs_in_use();
   // Whether an id stands in a table, sealed or not.
   Result<bool> exists(Table table, std::string_view id);
 
   Result<std::vector<Narrowing>> narrowings();
   Result<std::optional<std::string>> meta(std::string_view key);
   Status set_meta(std::string_view key, std::string_view value);
+  Status unset_meta(std::string_view key);
+  // Where the copy is that was made before the schema moved; none when there is none. drop_old_copy() is for when
+  // everything was found right.
+  std::optional<std::string> old_copy() const;
+  Status drop_old_copy();
 
   journal::Head head() const noexcept { return head_; }
   Result<std::vector<journal::Row>> journal_after(std::uint64_t seq, std::int64_t limit);
+  // The rows of one kind since a time, in order.
+  Result<std::vector<journal::Row>> journal_of(journal::Kind kind, Seconds since);
   // Walks the whole chain: its head, or journal_broken.
   Result<journal::Head> verify_chain();
   // What must hold before any row is believed: the chain is whole; it is the mirrored head, or extends it by
@@ -110,9 +137,13 @@ class Store {
 
  private:
   friend class Transaction;
-  Store(Database db, const Clock& clock) : db_(std::move(db)), clock_(&clock) {}
+  Store(Database db, std::string path, const Clock& clock) : db_(std::move(db)), path_(std::move(path)), clock_(&clock) {}
   Status migrate();
-  Status check_schema();
+  Status check_schema(std::int64_t version);
+  Status copy_before(std::int64_t version);
+  Status step(std::int64_t from, std::int64_t to);
+  Result<std::vector<Row>> unverified(std::string_view sql, std::initializer_list<Value> values = {});
+  Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
@@ -121,6 +152,7 @@ class Store {
                                   std::int64_t limit = INT64_MAX, const std::function<bool(const Row&)>& wanted = {});
 
   Database db_;
+  std::string path_;
   const Clock* clock_;
   SecretBytes row_key_;
   journal::Head head_;

@@ -57,6 +57,20 @@ Result<std::vector<journal::Row>> Store::journal_after(std::uint64_t seq, std::i
   return out;
 }
 
+Result<std::vector<journal::Row>> Store::journal_of(journal::Kind kind, Seconds since) {
+  std::vector<journal::Row> out;
+  Status bad;
+  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE kind=?1 AND at>=?2 ORDER BY seq",
+                 {static_cast<std::int64_t>(kind), since}, [&](const Columns& c) {
+                   auto row = row_of(c);
+                   if (!row) return bad = tl::unexpected(row.error()), false;
+                   out.push_back(std::move(*row));
+                   return true;
+                 }));
+  if (!bad) return tl::unexpected(bad.error());
+  return out;
+}
+
 Result<journal::Head> Store::verify_chain() {
   journal::Verifier verifier;
   Status bad;
@@ -100,8 +114,7 @@ Status Store::verify_against(const journal::Head& mirrored) {
   if (!met_mirror) return fail(Errc::state_rolled_back, "state.db has another history than the vault");
   if (authority_beyond > 1) return fail(Errc::state_rolled_back, "vault.enc is older than state.db");
 
-  for (const Table table : {Table::records, Table::agents, Table::policies, Table::settings, Table::purchases,
-                            Table::ledger}) {
+  for (const Table table : kTables) {
     const std::string name(to_string(table));
     PV_TRY(db_.run("SELECT id, version, body, mac FROM " + name, {}, [&](const Columns& c) {
       const auto row = checked(table, c);

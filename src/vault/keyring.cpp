@@ -51,13 +51,19 @@ bool read_hex(std::string_view text, std::array<std::uint8_t, N>& out) {
 Status check_schema(const VaultDocument& document) {
   const auto schema = number<unsigned>(text_of(document, "schema"));
   if (!schema || *schema < kSchema) return corrupt("schema");
-  if (*schema > kSchema) return fail(Errc::newer_version);
+  if (*schema > kSchema) {
+    const std::string needs(text_of(document, "needs"));
+    const bool told = !needs.empty() && needs.size() <= 16 && needs.find_first_not_of("0123456789.") == needs.npos;
+    return fail(Errc::newer_version,
+                "vault.enc has schema " + std::to_string(*schema) + (told ? " and needs popvault " + needs : ""));
+  }
   return {};
 }
 
 bool known_member(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"schema", "vault_id",    "mode",        "umk",
-                                                "frozen", "journal_seq", "journal_hash"};
+  static constexpr std::string_view kNames[] = {"schema", "vault_id",    "mode",         "umk",
+                                                "frozen", "journal_seq", "journal_hash", "recovery.key",
+                                                "recovery.signing"};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
@@ -77,6 +83,7 @@ Result<Keyring> Keyring::from_document(const VaultDocument& document) {
   Keyring out;
   PV_TRY(out.read_head(document));
   PV_TRY(out.read_mirror(document));
+  PV_TRY(out.read_recovery(document));
   for (const std::string& name : document.names()) PV_TRY(out.read_member(name, *document.find(name)));
   if (out.epochs_.empty()) return corrupt("epoch");
   return out;
@@ -103,6 +110,17 @@ Status Keyring::read_mirror(const VaultDocument& document) {
   if (!sequence) return corrupt("journal_seq");
   journal_.sequence = *sequence;
   if (!read_hex(text_of(document, "journal_hash"), journal_.hash.bytes)) return corrupt("journal_hash");
+  return {};
+}
+
+Status Keyring::read_recovery(const VaultDocument& document) {
+  if (!document.has("recovery.key") && !document.has("recovery.signing")) return {};
+  crypto::X25519PublicKey key;
+  if (!read_hex(text_of(document, "recovery.key"), key.bytes)) return corrupt("recovery.key");
+  const SecretBytes* const value = document.find("recovery.signing");
+  auto signing = value != nullptr ? secret_from_hex(*value, kKeySize) : std::nullopt;
+  if (!signing) return corrupt("recovery.signing");
+  set_recovery(key, std::move(*signing));
   return {};
 }
 
@@ -133,6 +151,10 @@ VaultDocument Keyring::to_document() const {
   std::size_t n = 0;
   for (const crypto::PublicKey& key : owner_keys_)
     out.set_text(std::string(kOwnerKey) + std::to_string(++n), key.hex());
+  if (recovery_key_) {
+    out.set_text("recovery.key", recovery_key_->hex());
+    out.set("recovery.signing", secret_to_hex(recovery_signing_));
+  }
   out.set_text("frozen", frozen_ ? "1" : "0");
   out.set_text("journal_seq", std::to_string(journal_.sequence));
   out.set_text("journal_hash", journal_.hash.hex());
@@ -147,6 +169,7 @@ Keyring Keyring::clone() const {
   out.umk_ = umk_.clone();
   for (const auto& entry : epochs_) out.epochs_.emplace(entry.first, entry.second.clone());
   out.owner_keys_ = owner_keys_;
+  if (recovery_key_) out.set_recovery(*recovery_key_, recovery_signing_.clone());
   out.frozen_ = frozen_;
   out.journal_ = journal_;
   out.unknown_ = unknown_.clone();
@@ -159,6 +182,11 @@ void Keyring::add_owner_key(const crypto::PublicKey& key) {
 
 void Keyring::remove_owner_key(const crypto::PublicKey& key) { std::erase(owner_keys_, key); }
 
+void Keyring::set_recovery(const crypto::X25519PublicKey& key, SecretBytes signing) {
+  recovery_key_ = key;
+  recovery_signing_ = std::move(signing);
+}
+
 SecretBytes Keyring::subkey(std::string_view purpose) const {
   return crypto::hkdf_sha256(umk_, "popvault:" + std::string(purpose));
 }
@@ -167,6 +195,12 @@ Result<SecretBytes> Keyring::record_key(std::uint32_t epoch, std::string_view re
   const auto found = epochs_.find(epoch);
   if (found == epochs_.end()) return fail(Errc::state_corrupt, "a record names an epoch that is not live");
   return crypto::hkdf_sha256(found->second, "popvault:record:" + std::string(record_id));
+}
+
+Result<SecretBytes> Keyring::backup_key(std::uint32_t epoch) const {
+  const auto found = epochs_.find(epoch);
+  if (found == epochs_.end()) return fail(Errc::not_found, "epoch");
+  return crypto::hkdf_sha256(found->second, "popvault:backup");
 }
 
 std::vector<std::uint32_t> Keyring::epochs() const {
@@ -180,6 +214,10 @@ std::uint32_t Keyring::begin_epoch() {
   const std::uint32_t next = current_epoch() + 1;
   epochs_.emplace(next, crypto::random_secret(kKeySize));
   return next;
+}
+
+void Keyring::ensure_epoch(std::uint32_t epoch) {
+  if (!has_epoch(epoch)) epochs_.emplace(epoch, crypto::random_secret(kKeySize));
 }
 
 bool Keyring::destroy_epoch(std::uint32_t epoch) {

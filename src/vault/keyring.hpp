@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/result.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/sign.hpp"
+#include "crypto/x25519.hpp"
 #include "secret/secret_bytes.hpp"
 #include "vault/flat_json.hpp"
 #include "vault/vault_file.hpp"
@@ -50,16 +52,31 @@ class Keyring {
   void add_owner_key(const crypto::PublicKey& key);
   void remove_owner_key(const crypto::PublicKey& key);
 
+  void set_mode(VaultMode mode) noexcept { mode_ = mode; }
+
+  // What the recovery words gave: the public key that slots/recovery.slot and backups are sealed to, and the Ed25519
+  // seed that signs backups. None before there are words.
+  const std::optional<crypto::X25519PublicKey>& recovery_key() const noexcept { return recovery_key_; }
+  const SecretBytes& recovery_signing() const noexcept { return recovery_signing_; }
+  void set_recovery(const crypto::X25519PublicKey& key, SecretBytes signing);
+
   // HKDF of the master key, info "popvault:" + purpose: "journal", "row", "view", "grant".
   SecretBytes subkey(std::string_view purpose) const;
   // HKDF of the epoch key, info "popvault:record:" + id. A dead or unknown epoch is state_corrupt.
   Result<SecretBytes> record_key(std::uint32_t epoch, std::string_view record_id) const;
+
+  // HKDF of the epoch key, info "popvault:backup": the X25519 secret with which the vault itself opens the backups
+  // of its live epochs.
+  Result<SecretBytes> backup_key(std::uint32_t epoch) const;
 
   // New records go into the highest live epoch.
   std::uint32_t current_epoch() const noexcept { return epochs_.rbegin()->first; }
   std::vector<std::uint32_t> epochs() const;
   // Adds a new epoch with a random key and gives its number. Numbers are never used twice.
   std::uint32_t begin_epoch();
+  bool has_epoch(std::uint32_t epoch) const noexcept { return epochs_.contains(epoch); }
+  // Gives an epoch that nothing was sealed under yet a key; one that has a key keeps it.
+  void ensure_epoch(std::uint32_t epoch);
   // Drops an older epoch's key. False for the current or an unknown one.
   bool destroy_epoch(std::uint32_t epoch);
 
@@ -67,6 +84,7 @@ class Keyring {
   Keyring() = default;
   Status read_head(const VaultDocument& document);
   Status read_mirror(const VaultDocument& document);
+  Status read_recovery(const VaultDocument& document);
   // A member whose name is a pattern or unknown.
   Status read_member(std::string_view name, const SecretBytes& value);
 
@@ -75,6 +93,8 @@ class Keyring {
   SecretBytes umk_;
   std::map<std::uint32_t, SecretBytes> epochs_;  // never empty
   std::vector<crypto::PublicKey> owner_keys_;
+  std::optional<crypto::X25519PublicKey> recovery_key_;
+  SecretBytes recovery_signing_;
   bool frozen_ = false;
   JournalMirror journal_;
   VaultDocument unknown_;

@@ -70,7 +70,7 @@ TEST_F(StoreTest, AnUncommittedTransactionLeavesNothing) {
     ASSERT_TRUE(tx->journal(journal::Kind::agent_added, {}));
   }
   EXPECT_EQ(store.head().seq, 0U);
-  EXPECT_EQ(*store.count(Table::agents), 0);
+  EXPECT_FALSE(*store.exists(Table::agents, "agt_a"));
   EXPECT_TRUE(add(store, "agt_1", "one"));
 }
 
@@ -158,8 +158,13 @@ TEST_F(StoreTest, TheTablesThemselvesAreChecked) {
 
 TEST_F(StoreTest, ANewerSchemaIsRefused) {
   { Store store = open(); }
-  edit("PRAGMA user_version=2");
-  EXPECT_EQ(Store::open(path_, system_clock()).error().code, Errc::newer_version);
+  edit("PRAGMA user_version=99; UPDATE meta SET value='7.1.0' WHERE key='needs'");
+  const auto refused = Store::open(path_, system_clock());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::newer_version);
+  EXPECT_EQ(refused.error().detail, "state.db has schema 99 and needs popvault 7.1.0");
+  edit("UPDATE meta SET value='<script>' WHERE key='needs'");
+  EXPECT_EQ(Store::open(path_, system_clock()).error().detail, "state.db has schema 99");
 }
 
 TEST_F(StoreTest, TheJournalIsAppendOnly) {

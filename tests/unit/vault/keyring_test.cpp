@@ -23,7 +23,7 @@ VaultDocument document() {
   out.set_text("frozen", "0");
   out.set_text("journal_seq", "18446744073709551615");
   out.set_text("journal_hash", std::string(64, 'b'));
-  out.set_text("recovery.key", "kept");
+  out.set_text("a.later.one", "kept");
   return out;
 }
 
@@ -68,6 +68,8 @@ TEST(Keyring, MalformedMembersAreRefused) {
   for (const char* name : {"schema", "vault_id", "mode", "umk", "journal_seq", "journal_hash"})
     EXPECT_EQ(refusal(name, nullptr), Errc::vault_corrupt) << name;
   EXPECT_EQ(refusal("schema", "3"), Errc::newer_version);
+  EXPECT_EQ(refusal("recovery.key", "1234"), Errc::vault_corrupt);
+  EXPECT_EQ(refusal("recovery.signing", std::string(64, 'd').c_str()), Errc::vault_corrupt);  // without its key
   EXPECT_EQ(refusal("schema", "1"), Errc::vault_corrupt);
   EXPECT_EQ(refusal("schema", "02"), Errc::vault_corrupt);
   EXPECT_EQ(refusal("mode", "open"), Errc::vault_corrupt);

@@ -1,0 +1,196 @@
+// Session: other ways in. Changing the vault key, the recovery slot, and what is left to do after an unlock.
+//
+// A change of the vault key goes in three steps: state.db notes the mode to come and the SHA-256 of the vault.enc to
+// come; that file is put in place; then .vault_mode, the journal and the slot follow. Cut off anywhere, the vault.enc
+// in place tells which key opens, and the rest is brought in line at the next start (resolve_rekey) and unlock.
+
+#include <algorithm>
+
+#include "crypto/sign.hpp"
+#include "daemon/epochs.hpp"
+#include "daemon/log.hpp"
+#include "daemon/session.hpp"
+#include "os/atomic_file.hpp"
+#include "vault/recovery.hpp"
+#include "vault/vault_key.hpp"
+
+namespace popvault::daemon {
+namespace {
+
+constexpr std::size_t kMaxSlot = 4096;
+constexpr std::string_view kRecoveryRow = "recovery";
+
+std::string slot_path(const std::string& home) { return home + "/slots/recovery.slot"; }
+
+crypto::PublicKey proof_key(const SecretBytes& vault_key) {
+  return crypto::SigningKey::from_seed(owner_proof_seed(vault_key)).public_key();
+}
+
+}  // namespace
+
+Status Session::rekey(VaultMode mode, SecretBytes key) {
+  PV_TRY(begin());  // the mirror is not behind
+  Keyring next = keys_->clone();
+  next.remove_owner_key(proof_key(vault_key_));
+  next.add_owner_key(proof_key(key));
+  next.set_mode(mode);
+  // Until it is certain which key opens, the words open both.
+  if (next.recovery_key()) PV_TRY(write_slot(next, {&vault_key_, &key}));
+  PV_ASSIGN(const Bytes sealed, seal_vault(key, next.to_document()));
+  const std::string digest = crypto::sha256(sealed).hex();
+  {
+    PV_ASSIGN(auto tx, store_->begin());
+    PV_TRY(store_->set_meta("mode_next", to_string(mode)));
+    PV_TRY(store_->set_meta("vault_sha256", file_digest_));
+    PV_TRY(store_->set_meta("vault_sha256_next", digest));
+    PV_TRY(tx.commit());
+  }
+  const Status placed = write_sealed_vault(*fs_, home_, key, sealed);
+  const auto there = read_vault(*fs_, home_);
+  if (!placed && !(there && crypto::sha256(*there).hex() == digest)) {
+    (void)store_->unset_meta("mode_next");
+    (void)heal_slot();
+    return placed;
+  }
+  vault_key_ = std::move(key);
+  keys_ = std::move(next);
+  file_digest_ = digest;
+  const Status finished = finish_rekey();
+  if (finished) return {};
+  return fail(finished.error().code, "it is done and the new key opens the vault, but: " + finished.error().detail);
+}
+
+Status Session::finish_rekey() {
+  PV_TRY(write_vault_mode(*fs_, home_, keys_->mode()));
+  Bytes slot;
+  if (keys_->recovery_key()) {
+    PV_ASSIGN(slot, write_slot(*keys_, {&vault_key_}));
+  }
+  PV_ASSIGN(auto tx, begin());
+  if (!slot.empty()) PV_TRY(put_slot_row(tx, slot));
+  PV_TRY(store_->set_meta("mode", to_string(keys_->mode())));
+  PV_TRY(store_->unset_meta("mode_next"));
+  Json body;
+  body.set("mode", to_string(keys_->mode()));
+  PV_TRY(tx.journal(journal::Kind::key_changed, std::move(body)));
+  return commit(tx);
+}
+
+// At the start, without a key: which vault.enc is in place tells how a change of the key ended.
+Status Session::resolve_rekey() {
+  PV_ASSIGN(const auto next, store_->meta("mode_next"));
+  if (!next) return {};
+  const auto mode_next = vault_mode_of(*next);
+  PV_ASSIGN(const auto mode_now, store_->meta("mode"));
+  PV_ASSIGN(const auto digest_next, store_->meta("vault_sha256_next"));
+  const auto file = read_vault(*fs_, home_);
+  if (!mode_next || !mode_now || !file) return {};  // what is wrong is said at the unlock
+  const bool done = digest_next && crypto::sha256(*file).hex() == *digest_next;
+  const auto mode = done ? mode_next : vault_mode_of(*mode_now);
+  if (!mode) return {};
+  PV_TRY(write_vault_mode(*fs_, home_, *mode));
+  // When it was done, mode_next stays until the unlock has journalled it.
+  return done ? store_->set_meta("mode", to_string(*mode)) : store_->unset_meta("mode_next");
+}
+
+Status Session::bring_up_to_date() {
+  PV_TRY(reconcile_epochs(*this));
+  PV_ASSIGN(const auto cut_off, store_->meta("mode_next"));
+  if (cut_off) PV_TRY(finish_rekey());
+  if (const Status healed = heal_slot(); !healed) log_warning("slots/recovery.slot: " + healed.error().message());
+  return store_->drop_old_copy();
+}
+
+Result<Bytes> Session::write_slot(const Keyring& keys, std::initializer_list<const SecretBytes*> vault_keys) {
+  PV_ASSIGN(Bytes slot, seal_slot(*keys.recovery_key(), keys.vault_id(), {vault_keys.begin(), vault_keys.size()}));
+  PV_TRY(ensure_private_dir(*fs_, home_ + "/slots"));
+  PV_TRY(write_atomic(*fs_, slot_path(home_), slot));
+  return slot;
+}
+
+Status Session::put_slot_row(store::Transaction& tx, ByteView slot) {
+  PV_ASSIGN(auto row, store_->get_with_deleted(store::Table::settings, kRecoveryRow));
+  store::Row next = row ? *row : store::Row{std::string(kRecoveryRow), 0, {}};
+  if (next.body["public_key"].text_or("") != keys_->recovery_key()->hex())
+    next.body.set("created_at", clock_->now());
+  next.body.set("public_key", keys_->recovery_key()->hex());
+  next.body.set("slot_sha256", crypto::sha256(slot).hex());
+  return tx.put(store::Table::settings, next);
+}
+
+// Whatever happened to the slot: it holds the key of today, sealed to the public key that is inside vault.enc.
+Status Session::heal_slot() {
+  if (!keys_->recovery_key()) return {};
+  PV_ASSIGN(const auto row, store_->get(store::Table::settings, kRecoveryRow));
+  const auto slot = read_owned(*fs_, slot_path(home_), kMaxSlot);
+  const bool right = slot && row && row->body["slot_sha256"].text_or("") == crypto::sha256(*slot).hex() &&
+                     row->body["public_key"].text_or("") == keys_->recovery_key()->hex();
+  if (right) return {};
+  PV_ASSIGN(const Bytes fresh, write_slot(*keys_, {&vault_key_}));
+  PV_ASSIGN(auto tx, begin());
+  PV_TRY(put_slot_row(tx, fresh));
+  Json body;
+  body.set("reason", slot ? "not as written" : info(slot.error().code).word);
+  PV_TRY(tx.journal(journal::Kind::recovery_resealed, std::move(body)));
+  return commit(tx);
+}
+
+Status Session::enroll_recovery(const crypto::X25519PublicKey& key, SecretBytes signing) {
+  PV_TRY(begin());
+  Keyring next = keys_->clone();
+  next.set_recovery(key, signing.clone());
+  PV_ASSIGN(const Bytes slot, write_slot(next, {&vault_key_}));
+  const auto enrolled = [&]() -> Status {
+    PV_ASSIGN(auto tx, begin());
+    PV_ASSIGN(auto row, store_->get_with_deleted(store::Table::settings, kRecoveryRow));
+    store::Row setting = row ? *row : store::Row{std::string(kRecoveryRow), 0, {}};
+    setting.body.set("created_at", clock_->now());
+    setting.body.set("public_key", key.hex());
+    setting.body.set("slot_sha256", crypto::sha256(slot).hex());
+    PV_TRY(tx.put(store::Table::settings, setting));
+    Json body;
+    body.set("public_key", key.hex());
+    PV_TRY(tx.journal(journal::Kind::recovery_created, std::move(body)));
+    return commit(tx, [&](Keyring& keys) { keys.set_recovery(key, std::move(signing)); });
+  }();
+  // The slot of words that were not taken in would shut the old ones out.
+  if (!enrolled && !(keys_->recovery_key() && *keys_->recovery_key() == key)) (void)heal_slot();
+  return enrolled;
+}
+
+Result<std::vector<SecretBytes>> Session::open_slot_with(const SecretBytes& recovery_secret) {
+  const auto slot = read_owned(*fs_, slot_path(home_), kMaxSlot);
+  if (slot) return open_slot(recovery_secret, vault_id(), *slot);
+  PV_ASSIGN(const bool enrolled, store_->exists(store::Table::settings, kRecoveryRow));
+  if (!enrolled) return fail(Errc::recovery_missing);
+  if (slot.error().code == Errc::insecure_file || slot.error().code == Errc::io_error) return tl::unexpected(slot.error());
+  return fail(Errc::slot_damaged);
+}
+
+Status Session::recover(const SecretBytes& recovery_secret, SecretBytes key) {
+  if (!store_) return fail(Errc::vault_missing);
+  PV_ASSIGN(const auto candidates, open_slot_with(recovery_secret));
+  lock();
+  Status opened = fail(Errc::slot_damaged, "it holds an older vault key");
+  for (const SecretBytes& candidate : candidates) {
+    opened = unlock(candidate.clone());
+    if (opened || opened.error().code != Errc::wrong_key) break;
+  }
+  if (!opened && opened.error().code == Errc::wrong_key) opened = fail(Errc::slot_damaged, "the vault key in it does not open vault.enc");
+  PV_TRY(opened);
+  // The key inside vault.enc decides: words that were replaced open nothing, whatever slot file was put back.
+  if (!keys_->recovery_key() || !(*keys_->recovery_key() == crypto::x25519_public(recovery_secret))) {
+    lock();
+    return fail(Errc::words_wrong);
+  }
+  const auto recovered = [&]() -> Status {
+    PV_TRY(rekey(VaultMode::passphrase, std::move(key)));
+    PV_ASSIGN(auto tx, begin());
+    PV_TRY(tx.journal(journal::Kind::recovery_used, {}));
+    return commit(tx);
+  }();
+  if (!recovered) lock();
+  return recovered;
+}
+
+}  // namespace popvault::daemon
