@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <sodium.h>
 
 #include <cstdlib>
 #include <memory>
@@ -34,6 +35,28 @@ Digest sha256(std::initializer_list<ByteView> pieces) {
   for (const ByteView piece : pieces) must(EVP_DigestUpdate(ctx.get(), piece.data(), piece.size()) == 1);
   Digest out;
   must(EVP_DigestFinal_ex(ctx.get(), out.bytes.data(), nullptr) == 1);
+  return out;
+}
+
+// libsodium's state is plain memory that may stand anywhere; OpenSSL's is on its own heap.
+Sha256::Sha256() : state_(SecretBytes::zeros(sizeof(crypto_hash_sha256_state))) {
+  initialise();
+  must(crypto_hash_sha256_init(
+           reinterpret_cast<crypto_hash_sha256_state*>(state_.reveal(SecretAccess{}).data())) == 0);
+}
+
+void Sha256::update(ByteView data) {
+  must(crypto_hash_sha256_update(
+           reinterpret_cast<crypto_hash_sha256_state*>(state_.reveal(SecretAccess{}).data()), data.data(),
+           data.size()) == 0);
+}
+
+Digest Sha256::so_far() const {
+  SecretBytes copy = state_.clone();
+  Digest out;
+  must(crypto_hash_sha256_final(
+           reinterpret_cast<crypto_hash_sha256_state*>(copy.reveal(SecretAccess{}).data()),
+           out.bytes.data()) == 0);
   return out;
 }
 

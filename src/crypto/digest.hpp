@@ -23,6 +23,20 @@ struct Digest {
 
 Digest sha256(ByteView data);
 Digest sha256(std::initializer_list<ByteView> pieces);
+
+// The same piece by piece. The state holds up to 64 bytes of what is hashed, so it lives in secret memory.
+// One thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  void update(ByteView data);
+  // The digest of everything so far; more may follow.
+  Digest so_far() const;
+
+ private:
+  SecretBytes state_;
+};
+
 Digest hmac_sha256(const SecretBytes& key, std::initializer_list<ByteView> pieces);
 
 }  // namespace popvault::crypto
