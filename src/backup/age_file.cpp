@@ -86,10 +86,6 @@ Result<SecretBytes> find_file_key(const AgeHeader& header, std::span<const Secre
 
 }  // namespace
 
-std::string recipient_text(const crypto::X25519PublicKey& key) {
-  return crypto::bech32(kRecipientPrefix, key.bytes);
-}
-
 Result<crypto::X25519PublicKey> parse_recipient(std::string_view text) {
   const auto bytes = crypto::bech32_read(kRecipientPrefix, text);
   crypto::X25519PublicKey out;
@@ -97,10 +93,6 @@ Result<crypto::X25519PublicKey> parse_recipient(std::string_view text) {
     return fail(Errc::invalid_field, "recipient is not an age1... key");
   std::copy(bytes->begin(), bytes->end(), out.bytes.begin());
   return out;
-}
-
-SecretBytes identity_text(const SecretBytes& secret) {
-  return crypto::bech32_secret(kIdentityPrefix, secret);
 }
 
 Result<SecretBytes> parse_identity(const SecretBytes& text) {

@@ -25,11 +25,9 @@ namespace popvault {
 
 constexpr std::size_t kAgeChunk = 64 * 1024;
 
-// "age1..."; the reader fails with invalid_field.
-std::string recipient_text(const crypto::X25519PublicKey& key);
+// The readers of what vault/recovery.hpp writes: "age1..." and "AGE-SECRET-KEY-1...". Fail with
+// invalid_field.
 Result<crypto::X25519PublicKey> parse_recipient(std::string_view text);
-// "AGE-SECRET-KEY-1..." of the 32 bytes of an X25519 secret; the reader fails with invalid_field.
-SecretBytes identity_text(const SecretBytes& secret);
 Result<SecretBytes> parse_identity(const SecretBytes& text);
 
 // What is written comes out encrypted at `file`, which must outlive the writer. Not whole before finish().

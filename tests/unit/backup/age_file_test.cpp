@@ -3,6 +3,7 @@
 
 #include "crypto/random.hpp"
 #include "streams.hpp"
+#include "vault/recovery.hpp"
 
 namespace popvault {
 namespace {
@@ -41,7 +42,7 @@ struct Pair {
   SecretBytes secret = crypto::random_secret(32);
   crypto::X25519PublicKey recipient = crypto::x25519_public(secret);
   std::string text() const {
-    const SecretBytes words = identity_text(secret);
+    const SecretBytes words = age_identity(secret);
     return std::string(as_text(words.reveal(SecretAccess{})));
   }
 };
@@ -78,15 +79,15 @@ TEST(AgeFile, OpensWhatTheStockProgramWrites) {
   ASSERT_TRUE(identity);
   const Bytes text = folder.read("recipient");
   const std::string recipient(as_text(ByteView(text).first(text.size() - 1)));
-  EXPECT_EQ(recipient_text(crypto::x25519_public(*identity)), recipient);
+  EXPECT_EQ(age_recipient(crypto::x25519_public(*identity)), recipient);
   EXPECT_TRUE(parse_recipient(recipient).value() == crypto::x25519_public(*identity));
-  EXPECT_EQ(as_text(identity_text(*identity).reveal(SecretAccess{})),
+  EXPECT_EQ(as_text(age_identity(*identity).reveal(SecretAccess{})),
             as_text(line).substr(0, line.size() - 1));
   for (const std::size_t size : kSizes) {
     const Bytes plain = pattern(size);
     folder.write("plain", plain);
     ASSERT_EQ(
-        folder.run("age -r " + recipient_text(Pair().recipient) + " -r " + recipient + " -o file.age plain"),
+        folder.run("age -r " + age_recipient(Pair().recipient) + " -r " + recipient + " -o file.age plain"),
         0);
     const auto opened = decrypt(folder.read("file.age"), *identity);
     ASSERT_TRUE(opened) << size;
@@ -154,7 +155,7 @@ TEST(AgeFile, LimitsOfTheHead) {
 
 TEST(AgeKeys, OtherTextsAreRefused) {
   const Pair mine;
-  const std::string good = recipient_text(mine.recipient);
+  const std::string good = age_recipient(mine.recipient);
   std::string changed = good;
   changed.back() = changed.back() == 'q' ? 'p' : 'q';
   for (const std::string& text : {std::string(), std::string("age1"), changed, mine.text(), good + "q",

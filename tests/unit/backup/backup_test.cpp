@@ -3,6 +3,7 @@
 #include "backup/file_stream.hpp"
 #include "crypto/random.hpp"
 #include "streams.hpp"
+#include "vault/recovery.hpp"
 
 namespace popvault {
 namespace {
@@ -18,7 +19,7 @@ struct Keys {
   crypto::X25519PublicKey recipient = crypto::x25519_public(identity);
   crypto::SigningKey signing = crypto::SigningKey::from_seed(crypto::random_secret(32));
   std::string line() const {
-    const SecretBytes words = identity_text(identity);
+    const SecretBytes words = age_identity(identity);
     return std::string(as_text(words.reveal(SecretAccess{}))) + "\n";
   }
 };
@@ -198,7 +199,7 @@ class Edited : public testing::Test {
     ASSERT_EQ(folder_.run("age -d -i key backup.age >a.tar && tar -xf a.tar"), 0);
   }
   Result<Manifest> read_again(const std::string& archive) {
-    EXPECT_EQ(folder_.run("age -r " + recipient_text(keys_.recipient) + " " + archive + " >again.age"), 0);
+    EXPECT_EQ(folder_.run("age -r " + age_recipient(keys_.recipient) + " " + archive + " >again.age"), 0);
     return read(folder_.read("again.age"), keys_);
   }
   // The stock tar, told to make heads as ours.
