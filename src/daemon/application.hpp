@@ -39,6 +39,7 @@ struct Application {
   std::string injector_sha256;
   Rates rates{};
   PurchaseWatchers watchers{};
+  bool backing_up = false;                                     // or restoring
   unsigned bad_recoveries = 0;                                 // since the last good one
   unsigned bad_proofs = 0;                                     // since the last good one
   Rates refusals{10, 1.0 / 60};

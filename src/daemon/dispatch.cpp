@@ -70,6 +70,9 @@ constexpr Method kOwnerMethods[] = {
     {"recovery.show",      kUnlocked,      Proof::fresh, false, o::recovery_show},
     {"recovery.report",    kMade,          Proof::none,  false, o::recovery_report},
     {"vault.recover",      kMade,          Proof::none,  false, o::vault_recover},
+    {"backup.create",      kUnlocked,      Proof::fresh, false, o::backup_create},
+    {"backup.verify",      kAnyState,      Proof::none,  false, o::backup_verify},
+    {"backup.restore",     kUninitialised, Proof::none,  false, o::backup_restore},
     {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
     {"audit.verify",       kMade,          Proof::none,  false, o::audit_verify},
 };

@@ -59,6 +59,9 @@ Status recovery_create(Application&, Call&);
 Status recovery_show(Application&, Call&);
 Status recovery_report(Application&, Call&);
 Status vault_recover(Application&, Call&);
+Status backup_create(Application&, Call&);
+Status backup_verify(Application&, Call&);
+Status backup_restore(Application&, Call&);
 Status audit_list(Application&, Call&);
 Status audit_verify(Application&, Call&);
 }  // namespace owner_methods

@@ -12,10 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "backup/backup.hpp"
 #include "os/clock.hpp"
 #include "os/fs.hpp"
 #include "store/store.hpp"
 #include "vault/keyring.hpp"
+#include "vault/recovery.hpp"
 
 namespace popvault::daemon {
 
@@ -82,6 +84,12 @@ class Session {
   // Fails with recovery_missing, slot_damaged, words_wrong, and leaves the vault locked then.
   Status recover(const SecretBytes& recovery_secret, SecretBytes key);
 
+  // A vault out of a backup, in an empty home: a new master key and a new epoch under `key`, the backup's vault id,
+  // journal, records and rows; every agent's key is revoked. `read` is called twice, with a visitor that must see the
+  // same backup, read to its end and verified, each time. Left locked; on failure there is no vault.
+  using ReadBackup = std::function<Result<Manifest>(BackupVisitor&)>;
+  Status restore(const SecretBytes& key, const Manifest& manifest, const RecoveryKeys* recovery, const ReadBackup& read);
+
   // An agent was revoked while no key was there to rotate with: told once.
   bool take_revoked_while_locked() noexcept { return std::exchange(revoked_while_locked_, false); }
 
@@ -101,6 +109,8 @@ class Session {
   Status mirror();
   Status resolve_rekey();
   Status finish_rekey();
+  Status put_restored(store::Transaction& tx, const SecretBytes& key, const Manifest& manifest,
+                      const RecoveryKeys* recovery, const ReadBackup& read);
   // After everything was verified: what an older version or a cut-off change left to be done.
   Status bring_up_to_date();
   Result<Bytes> write_slot(const Keyring& keys, std::initializer_list<const SecretBytes*> vault_keys);

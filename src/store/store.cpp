@@ -209,6 +209,13 @@ Result<std::optional<Row>> Store::get_with_deleted(Table table, std::string_view
 
 Result<std::vector<Row>> Store::all(Table table) { return select(table, select_from(table) + " ORDER BY id", {}); }
 
+Result<std::vector<std::string>> Store::record_ids() {
+  std::vector<std::string> out;
+  PV_TRY(db_.run("SELECT id FROM records WHERE json_extract(body,'$.epoch')>0 ORDER BY id", {},
+                 [&](const Columns& c) { return out.push_back(c.text(0)), true; }));
+  return out;
+}
+
 Result<std::vector<Row>> Store::purchases_with_status(std::string_view status) {
   return select(Table::purchases, select_from(Table::purchases) + " WHERE json_extract(body,'$.status')=?1", {status});
 }
@@ -418,6 +425,16 @@ Status Transaction::journal(journal::Kind kind, Json body) {
   row.hash = journal::row_hash(head_.hash, row);
   PV_TRY(store_->db_.run("INSERT INTO journal(seq, at, kind, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
                          {static_cast<std::int64_t>(row.seq), row.at, static_cast<std::int64_t>(kind), row.body,
+                          ByteView(row.hash.bytes)}));
+  head_ = {row.seq, row.hash};
+  return {};
+}
+
+Status Transaction::import_journal(const journal::Row& row) {
+  if (row.seq != head_.seq + 1 || !(journal::row_hash(head_.hash, row) == row.hash))
+    return fail(Errc::journal_broken, "row " + std::to_string(row.seq));
+  PV_TRY(store_->db_.run("INSERT INTO journal(seq, at, kind, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
+                         {static_cast<std::int64_t>(row.seq), row.at, static_cast<std::int64_t>(row.kind), row.body,
                           ByteView(row.hash.bytes)}));
   head_ = {row.seq, row.hash};
   return {};

@@ -51,6 +51,8 @@ class Transaction {
   Status put(Table table, const Row& row);
   // Appends a journal row; the rows put since the last one are named in its body as `changes`.
   Status journal(journal::Kind kind, Json body);
+  // A row of an earlier life of this journal, as it was: it must continue the chain (journal_broken).
+  Status import_journal(const journal::Row& row);
   Status narrow(std::string_view what, std::string_view id);
   Status clear_narrowings();
   // What the journal will end with.
@@ -82,6 +84,7 @@ class Store {
   Result<std::optional<Row>> get_with_deleted(Table table, std::string_view id);
   // Every row of a table in the order of ids, deleted ones left out.
   Result<std::vector<Row>> all(Table table);
+  Result<std::vector<std::string>> record_ids();
   Result<std::vector<Row>> purchases_with_status(std::string_view status);
   Result<std::optional<Row>> agent_with_key(std::string_view key_sha256);
   Result<std::optional<Row>> record_with_alias(std::string_view alias);

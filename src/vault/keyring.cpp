@@ -69,9 +69,11 @@ bool known_member(std::string_view name) {
 
 }  // namespace
 
-Keyring Keyring::create(VaultMode mode) {
+Keyring Keyring::create(VaultMode mode) { return create(mode, "vlt_" + crypto::random_token(kIdCharacters)); }
+
+Keyring Keyring::create(VaultMode mode, std::string vault_id) {
   Keyring out;
-  out.vault_id_ = "vlt_" + crypto::random_token(kIdCharacters);
+  out.vault_id_ = std::move(vault_id);
   out.mode_ = mode;
   out.umk_ = crypto::random_secret(kKeySize);
   out.epochs_.emplace(1, crypto::random_secret(kKeySize));

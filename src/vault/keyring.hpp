@@ -34,6 +34,8 @@ class Keyring {
  public:
   // A new master key, a new vault id ("vlt_" and 26 base32 characters), epoch 1, not frozen.
   static Keyring create(VaultMode mode);
+  // The same for a vault that has an id already.
+  static Keyring create(VaultMode mode, std::string vault_id);
   // A higher schema is newer_version; a missing or malformed member is vault_corrupt. A missing frozen flag
   // means frozen.
   static Result<Keyring> from_document(const VaultDocument& document);
