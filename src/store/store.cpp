@@ -151,12 +151,17 @@ Bytes Store::mac(Table table, std::string_view id, std::int64_t version, std::st
   return {digest.bytes.begin(), digest.bytes.end()};
 }
 
+bool Store::sealed_well(Table table, std::string_view id, std::int64_t version, std::string_view body,
+                        ByteView mac) const {
+  return version >= 1 && unsealed() && equal_constant_time(mac, this->mac(table, id, version, body));
+}
+
 Result<Row> Store::checked(Table table, const Columns& columns) const {
   Row row{columns.text(0), columns.integer(1), {}};
   const std::string body = columns.text(2);
   const auto wrong = [&] { return fail(Errc::state_corrupt, "a row of " + std::string(to_string(table))); };
   if (!unsealed()) return fail(Errc::locked);
-  if (row.version < 1 || !equal_constant_time(columns.blob(3), mac(table, row.id, row.version, body))) return wrong();
+  if (!sealed_well(table, row.id, row.version, body, columns.blob(3))) return wrong();
   auto parsed = Json::parse(body);
   if (!parsed || parsed->object() == nullptr) return wrong();
   row.body = std::move(*parsed);

@@ -150,6 +150,7 @@ class Store {
   Status check_indexes();
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
+  bool sealed_well(Table table, std::string_view id, std::int64_t version, std::string_view body, ByteView mac) const;
   Result<Row> checked(Table table, const Columns& columns) const;
   Result<std::vector<Row>> select(Table table, std::string_view sql, std::initializer_list<Value> values,
                                   std::int64_t limit = INT64_MAX, const std::function<bool(const Row&)>& wanted = {});
