@@ -299,11 +299,13 @@ Status Session::mirror() {
   return commit(tx);
 }
 
-// The journal's own rows count as well as the table: taking one out of the table alone undoes nothing.
+// The journal's own rows count as well as the table: taking one out of the table alone undoes nothing. A thaw that was cut
+// off before vault.enc stands too: frozen() asks the sealed row.
 Status Session::collect_narrowings(std::uint64_t mirrored) {
   PV_ASSIGN(pending_, store_->narrowings());
   PV_ASSIGN(const auto rows, store_->journal_after(mirrored, INT64_MAX));
   for (const journal::Row& row : rows) {
+    if (row.kind == journal::Kind::unfrozen) keys_->set_frozen(false);
     if (row.kind != journal::Kind::narrowed_locked) continue;
     PV_ASSIGN(const Json body, Json::parse(row.body));
     pending_.push_back({body["what"].text_or(""), body["id"].text_or("")});
