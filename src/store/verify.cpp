@@ -1,6 +1,7 @@
 // Opening state.db: what must hold before any of its rows is believed.
 
 #include <charconv>
+#include <optional>
 #include <unordered_map>
 
 #include "store/store.hpp"
@@ -34,6 +35,11 @@ Result<journal::Row> row_of(const Columns& c) {
   return row;
 }
 
+struct Change {
+  std::string name;
+  Latest latest;
+};
+
 // Takes `text` off the front of `rest`.
 bool skip(std::string_view& rest, std::string_view text) {
   if (!rest.starts_with(text)) return false;
@@ -51,11 +57,12 @@ bool plain_string(std::string_view& rest, std::string_view& out) {
 }
 
 // The member `changes` as Transaction::put writes it, without making a tree of the whole body: a vault with many
-// records is unlocked in half the time. False for any other form, which the JSON reader then looks at. Inside a JSON
+// records is unlocked in half the time. None for any other form, which the JSON reader then looks at. Inside a JSON
 // string the name could only stand with escaped quotes, so what is found is the member.
-bool collect_plain_changes(std::string_view body, Expected& expected) {
+std::optional<std::vector<Change>> plain_changes(std::string_view body) {
+  std::vector<Change> out;
   const std::size_t at = body.find("\"changes\":[");
-  if (at == body.npos) return true;
+  if (at == body.npos) return out;
   std::string_view rest = body.substr(at + 11);
   while (true) {
     std::string_view digest, id, table;
@@ -63,28 +70,40 @@ bool collect_plain_changes(std::string_view body, Expected& expected) {
     if (!skip(rest, "{\"digest\":\"") || !plain_string(rest, digest) || !skip(rest, ",\"id\":\"") ||
         !plain_string(rest, id) || !skip(rest, ",\"table\":\"") || !plain_string(rest, table) ||
         !skip(rest, ",\"version\":"))
-      return false;
+      return std::nullopt;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), version);
-    if (error != std::errc{}) return false;
+    if (error != std::errc{}) return std::nullopt;
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    if (!skip(rest, "}")) return false;
-    expected.insert_or_assign(name_of(table, id), Latest{version, std::string(digest)});
-    if (skip(rest, "]")) return true;
-    if (!skip(rest, ",")) return false;
+    if (!skip(rest, "}")) return std::nullopt;
+    out.push_back({name_of(table, id), {version, std::string(digest)}});
+    if (skip(rest, "]")) return out;
+    if (!skip(rest, ",")) return std::nullopt;
   }
 }
 
+Result<std::vector<Change>> changes_of(const journal::Row& row) {
+  if (auto plain = plain_changes(row.body)) return std::move(*plain);
+  const auto body = Json::parse(row.body, {1024 * 1024, 16});
+  if (!body) return fail(Errc::journal_broken, "row " + std::to_string(row.seq) + " is not JSON");
+  std::vector<Change> out;
+  if (const Json::Array* changes = (*body)["changes"].array())
+    for (const Json& change : *changes)
+      out.push_back({name_of(change["table"].text_or(""), change["id"].text_or("")),
+                     {change["version"].int_or(0), change["digest"].text_or("")}});
+  return out;
+}
+
+// Versions count up by one. The chain has no key, so that anybody can add a row to its end; one that names an older
+// version, whose seal is still good, would undo what the owner did since.
 Status collect_changes(const journal::Row& row, Expected& expected) {
   // What a backup brought back was put as new rows; those before are history.
   if (row.kind == journal::Kind::vault_restored) expected.clear();
-  if (collect_plain_changes(row.body, expected)) return {};
-  const auto body = Json::parse(row.body, {1024 * 1024, 16});
-  if (!body) return fail(Errc::journal_broken, "row " + std::to_string(row.seq) + " is not JSON");
-  const Json::Array* changes = (*body)["changes"].array();
-  if (changes == nullptr) return {};
-  for (const Json& change : *changes) {
-    expected.insert_or_assign(name_of(change["table"].text_or(""), change["id"].text_or("")),
-                              Latest{change["version"].int_or(0), change["digest"].text_or("")});
+  PV_ASSIGN(auto changes, changes_of(row));
+  for (Change& change : changes) {
+    Latest& latest = expected.try_emplace(std::move(change.name), Latest{0, {}}).first->second;
+    if (change.latest.version != latest.version + 1)
+      return fail(Errc::state_rolled_back, "row " + std::to_string(row.seq) + " of the journal goes back to an older version");
+    latest = std::move(change.latest);
   }
   return {};
 }
@@ -156,6 +175,9 @@ Status Store::verify_against(const journal::Head& mirrored) {
     if (!bad) return false;
     if (row->seq == mirrored.seq) met_mirror = row->hash == mirrored.hash;
     if (row->seq > mirrored.seq && journal::changes_authority(row->kind)) ++authority_beyond;
+    // A restore is mirrored before anything else is written; here it would only hide that rows are missing.
+    if (row->seq > mirrored.seq && row->kind == journal::Kind::vault_restored)
+      return bad = fail(Errc::state_rolled_back, "a restore that the vault knows nothing of"), false;
     return true;
   }));
   if (!bad) return bad;

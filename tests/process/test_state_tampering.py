@@ -2,9 +2,12 @@
 unlock or at use, and each comes with what it would have given."""
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import sqlite3
+import struct
 import sys
 import unittest
 
@@ -195,6 +198,24 @@ class Tampering(unittest.TestCase):
         old.close()
         self.edit(("UPDATE agents SET version = ?2, body = ?3, mac = ?4 WHERE id = ?1", *row))
         self.refused()
+
+    def test_put_back_a_row_with_a_journal_row_that_names_it(self):
+        """The chain has no key: anybody can add a row to it, also one that names an older version as the latest."""
+        old = sqlite3.connect(os.path.join(self.old, "state.db"))
+        row = old.execute("SELECT id, version, body, mac FROM agents WHERE body LIKE '%\"name\":\"revoked\"%'").fetchone()
+        old.close()
+        change = {"digest": hashlib.sha256(row[2].encode()).hexdigest(), "id": row[0], "table": "agents", "version": row[1]}
+        body = json.dumps({"changes": [change]}, separators=(",", ":"), sort_keys=True)
+        for kind in (2, 20):  # unlocked, agent_added
+            with self.subTest(kind=kind):
+                self.put(self.new)
+                with self.database() as db:
+                    seq, at, previous = db.execute("SELECT seq, at, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+                    digest = hashlib.sha256(previous + b"PVJ1" + struct.pack(">QQHI", seq + 1, at, kind, len(body)) +
+                                            body.encode()).digest()
+                    db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", (seq + 1, at, kind, body, digest))
+                    db.execute("UPDATE agents SET version = ?2, body = ?3, mac = ?4 WHERE id = ?1", row)
+                self.refused(("state_corrupt", "state_rolled_back", "journal_broken"))
 
     def test_another_key_for_an_agent(self):
         self.edit(("UPDATE agents SET body = json_set(body, '$.key_sha256', ?) WHERE id = ?", "ab" * 32,
