@@ -50,9 +50,10 @@ Status Connection::read_more(Time deadline) {
   if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
   if (ready <= 0) return {};  // the deadline is looked at again
   std::array<std::uint8_t, 16 * 1024> part;
-  PV_ASSIGN(const ReceiveResult got, receive(socket_.get(), part));
+  PV_ASSIGN(ReceiveResult got, receive(socket_.get(), part));
   if (got.would_block) return {};
   if (got.data.size == 0) return closed();
+  if (!passed_ && !got.data.descriptors.empty()) passed_ = std::move(got.data.descriptors.front());
   pending_.append(as_text(ByteView(part).first(got.data.size)));
   return {};
 }
@@ -74,6 +75,7 @@ Result<std::string> Connection::next_line(Time deadline) {
 
 Reply Connection::call(std::string_view method, const Json& params, const CallOptions& options) {
   const std::int64_t id = ++last_id_;
+  passed_.reset();
   const Time deadline = std::chrono::steady_clock::now() + options.timeout;
   const std::string line = request_line(id, method, params);
   if (line.size() > Json::Limits{}.size) return fail(Errc::too_large);
@@ -85,7 +87,12 @@ Reply Connection::call(std::string_view method, const Json& params, const CallOp
     if (!text) return tl::unexpected<Refusal>(sent ? std::move(text.error()) : closed().value());
     PV_ASSIGN(const Json reply, Json::parse(*text, Json::Limits{kMaxReply, 24}));
     if (!answers(reply, id)) continue;  // an event, or the late answer to a call that was given up
-    if (const Json* error = reply.find("error")) return tl::unexpected<Refusal>(refusal_of(*error));
+    if (const Json* error = reply.find("error")) {
+      passed_.reset();
+      return tl::unexpected<Refusal>(refusal_of(*error));
+    }
+    if (options.received != nullptr) *options.received = std::move(passed_);
+    passed_.reset();
     return reply["result"];
   }
 }

@@ -29,6 +29,7 @@ constexpr std::chrono::milliseconds kCallTimeout{30'000};
 struct CallOptions {
   int descriptor = -1;  // sent with the request; stays the caller's to close
   std::chrono::milliseconds timeout = kCallTimeout;
+  Descriptor* received = nullptr;  // gets the descriptor that came with the result, if one did; else it is closed
 };
 
 class Connection {
@@ -47,6 +48,7 @@ class Connection {
 
   Descriptor socket_;
   std::string pending_;  // bytes after the last line taken
+  Descriptor passed_;    // the first that came during this call
   std::int64_t last_id_ = 0;
 };
 

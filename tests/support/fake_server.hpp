@@ -44,6 +44,9 @@ class FakeServer {
   std::string path() const { return folder_ + "/owner.sock"; }
   std::string agent_path() const { return folder_ + "/agent.sock"; }
 
+  // The next answer carries these; they stay the script's to close.
+  void pass(std::vector<int> descriptors) { passed_ = std::move(descriptors); }
+
   static std::string result(const Heard& heard, const Json& value) {
     return Json(Json::Object{{"id", heard.request["id"]}, {"jsonrpc", "2.0"}, {"result", value}}).dump() +
            "\n";
@@ -71,12 +74,14 @@ class FakeServer {
         pending.erase(0, end + 1);
         const auto reply = script_(heard);
         heard = {};
-        if (!reply || !send_all(peer.get(), as_bytes(*reply))) return;
+        const std::vector<int> passed = std::exchange(passed_, {});
+        if (!reply || !send_all(peer.get(), as_bytes(*reply), passed)) return;
       }
     }
   }
 
   Script script_;
+  std::vector<int> passed_;
   std::string folder_;
   Descriptor listener_;
   std::thread thread_;

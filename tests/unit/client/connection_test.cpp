@@ -1,6 +1,10 @@
 #include "client/connection.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
 
 #include "support/fake_server.hpp"
 
@@ -60,6 +64,42 @@ TEST(Connection, PassesTheDescriptorWithItsRequest) {
   ASSERT_TRUE(connection);
   EXPECT_TRUE(connection->call("with", {}, {ends[0], kCallTimeout}));
   EXPECT_TRUE(connection->call("without"));
+}
+
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST(Connection, TakesTheDescriptorThatCameWithTheResult) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const Descriptor a(ends[0]), b(ends[1]);
+  FakeServer server([&](const Heard& heard) {
+    const std::string method = heard.request["method"].text_or("");
+    server.pass(method == "without" ? std::vector<int>{} : std::vector<int>(method == "two" ? 2 : 1, a.get()));
+    if (method == "refused") return FakeServer::error(heard, Json::Object{{"code", 1}, {"message", "m"}});
+    return FakeServer::result(heard, Json::Object{{"filler", std::string(100'000, 'x')}});
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  ASSERT_TRUE(connection->call("without"));
+  const auto before = open_descriptors();
+  Descriptor got;
+  ASSERT_TRUE(connection->call("with", {}, {-1, kCallTimeout, &got}));
+  ASSERT_TRUE(got);
+  struct stat ours{}, theirs{};
+  ASSERT_EQ(fstat(a.get(), &ours) + fstat(got.get(), &theirs), 0);
+  EXPECT_EQ(ours.st_ino, theirs.st_ino);
+  EXPECT_NE(fcntl(got.get(), F_GETFD) & FD_CLOEXEC, 0);
+  got.reset();
+  EXPECT_TRUE(connection->call("with"));  // nobody asked for it
+  EXPECT_TRUE(connection->call("two", {}, {-1, kCallTimeout, &got}));
+  got.reset();
+  EXPECT_FALSE(connection->call("refused", {}, {-1, kCallTimeout, &got}));
+  EXPECT_FALSE(got);
+  EXPECT_TRUE(connection->call("without", {}, {-1, kCallTimeout, &got}));
+  EXPECT_FALSE(got);
+  EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST(Connection, MapsErrorsBackWithDetailAndData) {
