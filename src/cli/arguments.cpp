@@ -130,8 +130,23 @@ void Parser::records() {
   descriptor(add, "--fields-fd", out_.fields_fd, "read lines name=value from this descriptor");
   CLI::App* const list = command("list", "list the records, masked", Verb::list);
   list->add_option("--kind", out_.record.kind, "only this kind")->check(kinds);
+  list->add_flag("--trash", out_.record.trash, "only what is in the trash");
   CLI::App* const show = command("show", "show one record, masked", Verb::show);
   show->add_option("id", out_.record.id, "its id or alias")->required();
+  CLI::App* const edit = command("edit", "change a record's fields or label", Verb::edit);
+  edit->add_option("id", out_.record.id, "its id or alias")->required();
+  edit->add_option("--label", out_.record.label, "what you call it from now on");
+  descriptor(edit, "--fields-fd", out_.fields_fd,
+             "read lines name=value from this descriptor; only these change, an empty value takes one away");
+  proof(edit);
+  CLI::App* const remove = command("rm", "move a record to the trash for 30 days", Verb::remove);
+  remove->add_option("id", out_.record.id, "its id or alias")->required();
+  remove->add_flag("--now", out_.record.now, "destroy it at once, also when it is in the trash");
+  remove->add_flag("--undo", out_.record.undo, "take it back out of the trash");
+  proof(remove);
+  CLI::App* const reveal = command("reveal", "show a record's values on this terminal for 30 seconds", Verb::reveal);
+  reveal->add_option("id", out_.record.id, "its id or alias")->required();
+  proof(reveal);
 }
 
 void Parser::foreign() {

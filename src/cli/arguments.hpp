@@ -26,6 +26,9 @@ enum class Verb : std::uint8_t {
   add,
   list,
   show,
+  edit,
+  remove,
+  reveal,
   import_file,
   export_file,
   agent_add,
@@ -58,6 +61,9 @@ struct RecordOptions {
   std::string kind;  // of `add`: card, identity, login, api-key; of `list`: empty or one of these
   std::string label;
   std::string id;
+  bool trash = false;  // of `list`
+  bool now = false;    // of `rm`
+  bool undo = false;
 };
 
 struct ForeignFile {

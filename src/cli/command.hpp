@@ -39,6 +39,11 @@ Result<Output> run_doctor(const Context&);
 Result<Output> add_record(const Context&);
 Result<Output> list_records(const Context&);
 Result<Output> show_record(const Context&);
+// edit_commands.cpp
+Result<Output> edit_record(const Context&);
+Result<Output> remove_record(const Context&);
+// reveal_command.cpp
+Result<Output> reveal_record(const Context&);
 // foreign_commands.cpp
 Result<Output> import_foreign(const Context&);
 Result<Output> export_foreign_file(const Context&);

@@ -46,27 +46,30 @@ std::string coded(char kind, std::uint32_t value) {
 
 std::string escaped(std::string_view text, bool ascii_only) {
   std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t size = utf8_length(text, at);
-    if (size == 0) {
-      out += coded('x', static_cast<std::uint8_t>(text[at++]));
-      continue;
-    }
-    const std::string_view sequence = text.substr(at, size);
-    const std::uint32_t point = code_point(sequence);
-    if (point == '\\') {
+  while (!text.empty()) {
+    const Glyph glyph = first_glyph(text);
+    if (!glyph.valid) {
+      out += coded('x', glyph.value);
+    } else if (glyph.value == '\\') {
       out += "\\\\";
-    } else if (unsafe(point) || (ascii_only && point > 0x7e)) {
-      out += coded('u', point);
+    } else if (!glyph.safe || (ascii_only && glyph.value > 0x7e)) {
+      out += coded('u', glyph.value);
     } else {
-      out += sequence;
+      out += text.substr(0, glyph.size);
     }
-    at += size;
+    text.remove_prefix(glyph.size);
   }
   return out;
 }
 
 }  // namespace
+
+Glyph first_glyph(std::string_view text) noexcept {
+  const std::size_t size = utf8_length(text, 0);
+  if (size == 0) return {1, static_cast<std::uint8_t>(text[0]), false, false};
+  const std::uint32_t point = code_point(text.substr(0, size));
+  return {size, point, true, !unsafe(point)};
+}
 
 std::string escape_for_terminal(std::string_view text) { return escaped(text, false); }
 std::string escape_ascii(std::string_view text) { return escaped(text, true); }

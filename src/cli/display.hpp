@@ -4,6 +4,7 @@
 // cursor, a bidirectional mark could turn an amount round, an invisible one could hide a difference.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,14 @@ std::string escape_for_terminal(std::string_view text);
 
 // The same for an origin, path or address, where anything outside printable ASCII is escaped.
 std::string escape_ascii(std::string_view text);
+
+// The first character of a text that is not empty, for text that must not be copied into a string.
+struct Glyph {
+  std::size_t size;     // bytes
+  std::uint32_t value;  // the code point, or the byte that is no UTF-8
+  bool valid;           // UTF-8
+  bool safe;            // escape_for_terminal leaves it (or doubles it, if it is a backslash)
+};
+Glyph first_glyph(std::string_view text) noexcept;
 
 }  // namespace popvault::cli

@@ -30,7 +30,11 @@ std::string plain_line(std::string_view name, const Json& value) {
   return std::string(name) + ": " + text_of(value) + "\n";
 }
 
-std::string record_line(const Json& view) { return text_of(view["id"]) + "  " + card_text(view) + "\n"; }
+std::string record_line(const Json& view) {
+  std::string out = text_of(view["id"]) + "  " + card_text(view);
+  if (view["trashed_until"].string() != nullptr) out += "  in the trash until " + text_of(view["trashed_until"]);
+  return out + "\n";
+}
 
 std::string record_lines(const Json& view) {
   std::string out;

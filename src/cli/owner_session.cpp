@@ -49,8 +49,10 @@ Status OwnerSession::require_unlocked() const {
   return {};
 }
 
-Result<Json> OwnerSession::call(std::string_view method, const Json& params, const SecretFields* bundle) {
+Result<Json> OwnerSession::call(std::string_view method, const Json& params, const SecretFields* bundle,
+                                Descriptor* received) {
   client::CallOptions options;
+  options.received = received;
   Descriptor passed;
   if (bundle != nullptr) {
     PV_ASSIGN(const int fd, bundle_of(*bundle));
@@ -62,7 +64,7 @@ Result<Json> OwnerSession::call(std::string_view method, const Json& params, con
 }
 
 Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
-                                           const SecretFields* bundle) {
+                                           const SecretFields* bundle, Descriptor* received) {
   const Json request = Json::Object{{"method", method}, {"params", params}};
   const std::string hash = crypto::sha256(as_bytes(request.dump())).hex();
   PV_ASSIGN(const Json answer,
@@ -73,7 +75,7 @@ Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params,
   params.set("proof", Json::Object{{"challenge", challenge},
                                    {"public_key", key.public_key().hex()},
                                    {"signature", key.sign(as_bytes(challenge)).hex()}});
-  return call(method, params, bundle);
+  return call(method, params, bundle, received);
 }
 
 Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why) {

@@ -21,11 +21,13 @@ class OwnerSession {
   std::string state() const { return hello_["state"].text_or(""); }
   bool machine_mode() const { return hello_["mode"].text_or("") != "passphrase"; }
 
-  // `bundle` travels beside the request. Errors are those of the daemon.
-  Result<Json> call(std::string_view method, const Json& params = {}, const SecretFields* bundle = nullptr);
+  // `bundle` travels beside the request; `received` gets the descriptor that travels beside the result. Errors are those
+  // of the daemon.
+  Result<Json> call(std::string_view method, const Json& params = {}, const SecretFields* bundle = nullptr,
+                    Descriptor* received = nullptr);
   // The same with a fresh proof; `params` is an object without `proof`.
   Result<Json> call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
-                               const SecretFields* bundle = nullptr);
+                               const SecretFields* bundle = nullptr, Descriptor* received = nullptr);
   // Fails with vault_missing or locked, before anybody is asked for a passphrase.
   Status require_unlocked() const;
 

@@ -1,4 +1,7 @@
 // add, list, show.
+#include <algorithm>
+#include <iterator>
+
 #include "cli/command.hpp"
 #include "cli/field_lines.hpp"
 #include "cli/masked_text.hpp"
@@ -62,14 +65,18 @@ Result<Output> add_record(const Context& context) {
 Result<Output> list_records(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
+  const std::string kind = wire_kind(context.args.record.kind);
   Json params = Json::Object{{"limit", 100}};
-  if (!context.args.record.kind.empty()) params.set("kind", wire_kind(context.args.record.kind));
+  if (!kind.empty()) params.set("kind", kind);
+  if (context.args.record.trash) params.set("trash", true);
   Json::Array all;
   Output out;
   while (true) {
     PV_ASSIGN(const Json page, session.call("record.list", params));
     if (const auto* records = page["records"].array())
-      all.insert(all.end(), records->begin(), records->end());
+      std::copy_if(records->begin(), records->end(), std::back_inserter(all), [&](const Json& view) {
+        return kind.empty() || view["kind"].text_or("") == kind;  // the trash comes whole
+      });
     const std::string* next = page["next"].string();
     if (next == nullptr) break;
     params.set("cursor", *next);

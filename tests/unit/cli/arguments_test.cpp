@@ -22,6 +22,12 @@ TEST(Arguments, Commands) {
       {{"unlock", "--passphrase-fd", "0"}, Verb::unlock},
       {{"--json", "status"}, Verb::status},
       {{"add", "card", "--label", "L", "--fields-fd", "0"}, Verb::add},
+      {{"list", "--trash"}, Verb::list},
+      {{"show", "rec_1"}, Verb::show},
+      {{"edit", "rec_1", "--label", "L", "--fields-fd", "0", "--passphrase-fd", "3"}, Verb::edit},
+      {{"rm", "rec_1", "--now"}, Verb::remove},
+      {{"rm", "--undo", "rec_1"}, Verb::remove},
+      {{"reveal", "rec_1", "--passphrase-fd", "0"}, Verb::reveal},
       {{"import", "pop-pay", "f", "--dry-run"}, Verb::import_file},
       {{"export", "pop-pay", "f", "--record", "r"}, Verb::export_file},
       {{"agent", "add", "n"}, Verb::agent_add},
@@ -42,6 +48,21 @@ TEST(Arguments, OptionsInAnyPlace) {
   EXPECT_TRUE(parsed({"agent", "list", "--json"}).json);
   EXPECT_EQ(parsed({"approve", "pur_1", "--passphrase-fd", "3"}).passphrase_fd, 3);
   EXPECT_FALSE(parsed({"approve", "pur_1"}).passphrase_fd);
+}
+
+TEST(Arguments, Records) {
+  EXPECT_TRUE(parsed({"list", "--trash"}).record.trash);
+  const Arguments edit = parsed({"edit", "rec_1", "--label", "L", "--fields-fd", "4"});
+  EXPECT_EQ(edit.record.id, "rec_1");
+  EXPECT_EQ(edit.record.label, "L");
+  EXPECT_EQ(edit.fields_fd, 4);
+  const Arguments undo = parsed({"rm", "--undo", "rec_1"});
+  EXPECT_TRUE(undo.record.undo);
+  EXPECT_FALSE(undo.record.now);
+  EXPECT_EQ(undo.record.id, "rec_1");
+  for (const std::vector<const char*>& words : {std::vector<const char*>{"edit"}, {"rm"}, {"rm", "--undo"}, {"reveal"},
+                                                {"reveal", "a", "b"}, {"show", "a", "--trash"}})
+    EXPECT_FALSE(parse(words)) << words[0];
 }
 
 TEST(Arguments, Policy) {
