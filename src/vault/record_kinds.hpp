@@ -1,20 +1,20 @@
-// The kinds of records: which fields each has, what is accepted in them and in which form they are kept.
+// The kinds of records: which fields each has, what is accepted in them and in which form they are kept
+// (docs/VAULT_FORMAT.md, "Blobs").
 //
 //   card      vault/card.hpp
-//   identity  name; email, phone, address, city, postal_code, country. Plain UTF-8 text of at most 200 bytes;
-//   an e-mail
-//             address has something before and after its last "@" and no space; a country of two letters is
-//             kept in upper case (ISO 3166-1 alpha-2), another text as it is
-//   login     origin (base/origin.hpp: https, or http on a loopback host), username, password (UTF-8 of at
-//   most 1 KiB,
-//             kept byte for byte); totp, a seed in base32 or a whole otpauth://totp/ address, kept as base32
-//             in upper case without padding, beside it totp_algorithm (SHA1, SHA256, SHA512), totp_digits (6
-//             to 8) and totp_period (1 to 3600 seconds), each only where it is not SHA1, 6 and 30
-//   api_key   key (plain UTF-8 text of at most 4 KiB); service (as in identity)
+//   identity  name; email, phone, address, city, postal_code, country
+//             text; an e-mail address has something before and after its last "@" and no space; a country of two
+//             letters is kept in capitals (ISO 3166-1 alpha-2)
+//   login     origin, username, password; totp, totp_algorithm, totp_digits, totp_period
+//             https, or http on a loopback host (base/origin.hpp); names and passwords are any UTF-8 of at most
+//             1 KiB, kept byte for byte; a seed is base32 or a whole otpauth://totp/ address, kept as base32 in
+//             capitals without padding, and beside it the other three only where they are not SHA1, 6 and 30 s
+//   api_key   key; service
+//             text; a key has at most 4 KiB
 //
-// The first fields of each list, up to a semicolon, must be there. White space around a value is dropped, but
-// not in user names and passwords. An empty optional value is the same as none. Normal fields stay as they
-// are.
+// The fields before the first semicolon must be there. Text is UTF-8 without control characters, at most 200 bytes where
+// nothing else is said; white space around a value is dropped, but not in user names and passwords. An empty optional
+// value is the same as none. Normal fields stay as they are.
 #pragma once
 
 #include <cstdint>
