@@ -2,9 +2,14 @@
 used in counter mode as GCM does; the tag is not checked. For tests only.
 
     open_vault(key, data) -> {"umk": "...", ...}
+    record_fields("/path/of/home", key, "crd_...") -> {"number": "4242...", ...}
 """
 
 import json
+import os
+import shutil
+import sqlite3
+import tempfile
 
 from support.owner_key import hkdf
 
@@ -85,3 +90,41 @@ def keys_of(document, vault_key):
     for purpose in ("journal", "row", "view", "grant"):
         found["subkey " + purpose] = hkdf(found["umk"], b"popvault:" + purpose.encode())
     return found
+
+
+def read_fields(block):
+    """The fields of a well-formed block, as text."""
+    count, at, found = int.from_bytes(block[:2], "big"), 2, {}
+    for _ in range(count):
+        name = block[at + 1:at + 1 + block[at]].decode("ascii")
+        at += 1 + block[at]
+        size = int.from_bytes(block[at:at + 2], "big")
+        found[name] = block[at + 2:at + 2 + size].decode("utf-8")
+        at += 2 + size
+    if at != len(block) or len(found) != count:
+        raise ValueError("not well-formed fields")
+    return found
+
+
+def _row_of(home, record):
+    """From a copy: a running daemon holds the lock of its own."""
+    with tempfile.TemporaryDirectory(prefix="pv-state-", dir="/tmp") as copy:
+        for name in ("state.db", "state.db-wal"):
+            if os.path.exists(os.path.join(home, name)):
+                shutil.copy(os.path.join(home, name), copy)
+        database = sqlite3.connect(os.path.join(copy, "state.db"))
+        try:
+            (body,), = database.execute("SELECT body FROM records WHERE id = ?", (record,))
+        finally:
+            database.close()
+    return body
+
+
+def record_fields(home, vault_key, record):
+    """What the files of a home say about a record: its row names the epoch and the blob."""
+    with open(os.path.join(home, "vault.enc"), "rb") as file:
+        document = open_vault(vault_key, file.read())
+    row = json.loads(_row_of(home, record))
+    key = hkdf(bytes.fromhex(document["epoch.%d" % row["epoch"]]), b"popvault:record:" + record.encode())
+    with open(os.path.join(home, "blobs", row["kind"], str(row["epoch"]), row["blob"] + ".enc"), "rb") as file:
+        return read_fields(decrypt(key, file.read()))
