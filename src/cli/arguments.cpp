@@ -11,6 +11,10 @@ namespace {
 constexpr std::pair<std::string_view, std::string_view> kNeverArguments[] = {
     {"--passphrase", "--passphrase-fd N"},
     {"--password", "--passphrase-fd N"},
+    {"--new-passphrase", "--new-passphrase-fd N"},
+    {"--words", "--words-fd N"},
+    {"--recovery-words", "--words-fd N"},
+    {"--mnemonic", "--words-fd N"},
     {"--number", "--fields-fd N"},
     {"--cvv", "--fields-fd N"},
     {"--cvc", "--fields-fd N"},
@@ -56,6 +60,7 @@ class Parser {
         "Secrets come from a prompt or a descriptor (--passphrase-fd N, --fields-fd N), never from "
         "arguments.");
     vault();
+    recovery();
     records();
     foreign();
     agents();
@@ -91,6 +96,7 @@ class Parser {
   }
 
   void vault();
+  void recovery();
   void records();
   void foreign();
   void agents();
@@ -120,6 +126,42 @@ void Parser::vault() {
   completion->add_option("shell", out_.shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+void Parser::recovery() {
+  PassphraseOptions& p = out_.passphrase;
+  const auto new_passphrase = [this](CLI::App* sub) {
+    descriptor(sub, "--new-passphrase-fd", out_.new_passphrase_fd,
+               "read the new passphrase from this descriptor");
+  };
+  const auto words = [this](CLI::App* sub) {
+    descriptor(sub, "--words-fd", out_.words_fd, "read the recovery words from this descriptor");
+  };
+  CLI::App* const passphrase =
+      command("passphrase", "set another passphrase, or take it away", Verb::passphrase);
+  passphrase->add_flag("--remove", p.remove, "no passphrase any more: the key comes from this machine");
+  passphrase->add_flag("--accept-machine-key", p.accept_machine_key,
+                       "with --remove: any program of your user on this machine can derive the key");
+  passphrase->add_flag("--accept-public-salt", p.accept_public_salt,
+                       "with --remove on a source build: anyone on this machine can derive the key");
+  new_passphrase(passphrase);
+  proof(passphrase);
+
+  CLI::App* const recovery =
+      command("recovery", "24 words that open the vault when all else is lost", std::nullopt);
+  CLI::App* const create =
+      command(recovery, "create", "make them; they are shown once", Verb::recovery_create);
+  descriptor(create, "--words-fd", out_.words_fd, "write them to this descriptor instead, and ask none back");
+  proof(create);
+  CLI::App* const use =
+      command(recovery, "use", "open the vault with them and set a new passphrase", Verb::recovery_use);
+  words(use);
+  new_passphrase(use);
+  CLI::App* const identity =
+      command(recovery, "identity", "print the secret key of age that opens the backups without popvault",
+              Verb::recovery_identity);
+  words(identity);
+  proof(identity);
 }
 
 void Parser::records() {

@@ -23,6 +23,10 @@ enum class Verb : std::uint8_t {
   stop,
   status,
   doctor,
+  passphrase,
+  recovery_create,
+  recovery_use,
+  recovery_identity,
   add,
   list,
   show,
@@ -54,6 +58,12 @@ enum class Verb : std::uint8_t {
 
 struct InitOptions {
   bool machine = false;
+  bool accept_public_salt = false;
+};
+
+struct PassphraseOptions {
+  bool remove = false;
+  bool accept_machine_key = false;
   bool accept_public_salt = false;
 };
 
@@ -120,8 +130,11 @@ struct Arguments {
   Verb verb = Verb::status;
   bool json = false;
   std::optional<int> passphrase_fd;
+  std::optional<int> new_passphrase_fd;
+  std::optional<int> words_fd;  // of `recovery create` to write to, else to read
   std::optional<int> fields_fd;
   InitOptions init;
+  PassphraseOptions passphrase;
   RecordOptions record;
   ForeignFile foreign;
   AgentOptions agent;

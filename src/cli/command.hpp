@@ -7,6 +7,7 @@
 #include "cli/arguments.hpp"
 #include "os/paths.hpp"
 #include "rpc/json.hpp"
+#include "secret/secret_bytes.hpp"
 
 namespace popvault::cli {
 
@@ -15,11 +16,13 @@ struct Context {
   Paths paths;
 };
 
-// What goes to standard output: `json` with --json, else `text` (whole lines).
+// What goes to standard output: `json` with --json, else `text` (whole lines); or `secret`, where that is not
+// empty.
 struct Output {
-  Json json;
-  std::string text;
+  Json json{};
+  std::string text{};
   int exit_status = 0;
+  SecretBytes secret{};  // made for --json or without, as was asked
 };
 
 using Command = Result<Output> (*)(const Context&);
@@ -31,6 +34,12 @@ Result<Output> lock_vault(const Context&);
 Result<Output> freeze_vault(const Context&);
 Result<Output> unfreeze_vault(const Context&);
 Result<Output> stop_daemon(const Context&);
+// passphrase_command.cpp
+Result<Output> change_passphrase(const Context&);
+// recovery_commands.cpp
+Result<Output> create_recovery(const Context&);
+Result<Output> use_recovery(const Context&);
+Result<Output> show_recovery_identity(const Context&);
 // status_commands.cpp
 Result<Output> show_status(const Context&);
 // doctor.cpp

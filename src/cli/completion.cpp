@@ -18,6 +18,8 @@ constexpr Entry kEntries[] = {
     {"stop", ""},
     {"status", ""},
     {"doctor", ""},
+    {"passphrase", "--remove --accept-machine-key --accept-public-salt --new-passphrase-fd --passphrase-fd"},
+    {"recovery", "create use identity --words-fd --new-passphrase-fd --passphrase-fd"},
     {"add", "card identity login api-key --label --fields-fd"},
     {"list", "--kind --trash"},
     {"show", ""},

@@ -115,7 +115,8 @@ Result<SecretBytes> key_of_new_file(const ForeignFile& given) {
   PV_ASSIGN(Bytes here, foreign_machine_id(real_fs(), given.file));
   options.machine_id = std::move(here);
   if (options.mode == ForeignMode::passphrase) {
-    PV_ASSIGN(options.passphrase, choose_passphrase(given.file_passphrase_fd, given.file));
+    PV_ASSIGN(options.passphrase,
+              choose_passphrase(given.file_passphrase_fd, given.file, "--file-passphrase-fd"));
   }
   return foreign_key(options);
 }

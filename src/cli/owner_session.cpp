@@ -90,6 +90,28 @@ Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& se
   return derive_passphrase_key(real_fs(), context.paths.home, passphrase);
 }
 
+Result<SecretBytes> ask_checked_key(const Context& context, const OwnerSession& session,
+                                    std::string_view why) {
+  PV_ASSIGN(SecretBytes key, ask_vault_key(context, session, why));
+  PV_ASSIGN(const Bytes file, read_vault(real_fs(), context.paths.home));
+  const auto opened = open_vault(key, file);
+  if (!opened && opened.error().code == Errc::wrong_key) return fail(Errc::proof_invalid);
+  if (!opened) return tl::unexpected(opened.error());
+  return key;
+}
+
+Status check_distinct(const Arguments& args) {
+  const std::pair<const std::optional<int>&, const char*> given[] = {
+      {args.passphrase_fd, "--passphrase-fd"},
+      {args.new_passphrase_fd, "--new-passphrase-fd"},
+      {args.words_fd, "--words-fd"}};
+  for (const auto& a : given)
+    for (const auto& b : given)
+      if (&a < &b && a.first && a.first == b.first)
+        return fail(Errc::usage, std::string(a.second) + " and " + b.second + " need two descriptors");
+  return {};
+}
+
 Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
                          std::string_view why) {
   PV_TRY(session.require_unlocked());

@@ -40,6 +40,13 @@ class OwnerSession {
 // Asks for what opens the vault, in its mode, and derives the vault key. `why` is part of the prompt.
 Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why);
 
+// The same, and vault.enc opens with it: for what goes on to show or ask more. Fails with proof_invalid.
+Result<SecretBytes> ask_checked_key(const Context& context, const OwnerSession& session,
+                                    std::string_view why);
+
+// The descriptors that were given for secrets are different ones. Fails with usage.
+Status check_distinct(const Arguments& args);
+
 // Both at once: an unlocked vault, the key, the proof, the call.
 Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
                          std::string_view why);

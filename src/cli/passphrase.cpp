@@ -36,7 +36,7 @@ Result<SecretBytes> ask_passphrase(std::optional<int> fd, std::string_view why) 
   return terminal->ask("Passphrase to " + std::string(why) + ": ", Echo::off);
 }
 
-Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view what) {
+Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view what, std::string_view option) {
   if (fd) {
     PV_ASSIGN(SecretBytes given, read_secret_line(*fd, "passphrase"));
     PV_TRY(check_length(given));
@@ -44,7 +44,8 @@ Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view wh
   }
   auto terminal = Terminal::open();
   if (!terminal)
-    return fail(Errc::usage, "there is no terminal to ask on; use a descriptor (--passphrase-fd N)");
+    return fail(Errc::usage,
+                "there is no terminal to ask on; use a descriptor (" + std::string(option) + " N)");
   PV_ASSIGN(SecretBytes first, terminal->ask("New passphrase for " + std::string(what) + ": ", Echo::off));
   PV_TRY(check_length(first));
   terminal->say(strength_line(most_bits(first)) + "\n");

@@ -17,8 +17,9 @@ constexpr std::size_t kShortestPassphrase = 8;  // characters
 Result<SecretBytes> ask_passphrase(std::optional<int> fd, std::string_view why);
 
 // A new one for `what`: at least 8 characters (invalid_field); on a terminal asked for twice, with an
-// estimate.
-Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view what);
+// estimate. `option` is the one that gives the descriptor.
+Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view what,
+                                      std::string_view option = "--passphrase-fd");
 
 // Code points of UTF-8; a byte that is none counts as one.
 std::size_t characters_of(const SecretBytes& text) noexcept;

@@ -25,6 +25,10 @@ constexpr std::array kCommands = {
     Row{Verb::stop, stop_daemon},
     Row{Verb::status, show_status},
     Row{Verb::doctor, run_doctor},
+    Row{Verb::passphrase, change_passphrase},
+    Row{Verb::recovery_create, create_recovery},
+    Row{Verb::recovery_use, use_recovery},
+    Row{Verb::recovery_identity, show_recovery_identity},
     Row{Verb::add, add_record},
     Row{Verb::list, list_records},
     Row{Verb::show, show_record},
@@ -86,7 +90,8 @@ int report(const Error& error, bool json) {
 
 // Before anything is opened: a number that nobody passed could otherwise be our own socket a moment later.
 Status check_descriptors(const Arguments& args) {
-  for (const std::optional<int>& fd : {args.passphrase_fd, args.fields_fd, args.foreign.file_passphrase_fd})
+  for (const std::optional<int>& fd : {args.passphrase_fd, args.fields_fd, args.words_fd,
+                                       args.new_passphrase_fd, args.foreign.file_passphrase_fd})
     if (fd && fcntl(*fd, F_GETFD) < 0)
       return fail(Errc::usage, "descriptor " + std::to_string(*fd) + " is not open");
   return {};
@@ -97,8 +102,10 @@ Result<int> perform(const Arguments& args) {
   PV_ASSIGN(Paths paths, find_paths());
   const Context context{args, std::move(paths)};
   PV_ASSIGN(const Output output, kCommands[static_cast<std::size_t>(args.verb)].command(context));
-  if (!write_out(1, args.json ? output.json.dump() + "\n" : output.text))
-    return fail_errno(errno, "writing to standard output");
+  const bool written = output.secret.empty()
+                           ? write_out(1, args.json ? output.json.dump() + "\n" : output.text)
+                           : write_out(1, as_text(output.secret.reveal(SecretAccess{})));
+  if (!written) return fail_errno(errno, "writing to standard output");
   return output.exit_status;
 }
 

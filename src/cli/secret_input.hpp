@@ -32,6 +32,7 @@ class Terminal {
   // Prints the prompt and reads one line. The end of input without a line is canceled as `usage`.
   Result<SecretBytes> ask(std::string_view prompt, Echo echo);
   void say(std::string_view text) noexcept;
+  int descriptor() const noexcept { return device_.get(); }
 
  private:
   Descriptor device_;

@@ -16,9 +16,9 @@ namespace {
 constexpr int kStopPatience = 10'000;  // milliseconds
 
 constexpr std::string_view kAfterInit =
-    "Keep a copy of the home (vault.enc, state.db, blobs) and of /etc/machine-id: with another machine-id "
-    "the\n"
-    "passphrase opens nothing. Recovery words are not in this version yet.\n";
+    "With another machine-id (a reinstalled or cloned machine) the passphrase opens nothing. Make recovery "
+    "words\n"
+    "once it is unlocked: popvault recovery create\n";
 
 Result<SecretFields> key_bundle(const SecretBytes& key) {
   SecretFields out;
