@@ -1,5 +1,6 @@
 // status: what the daemon says, or what the files say when there is none.
 #include "cli/command.hpp"
+#include "cli/display.hpp"
 #include "cli/local_files.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
@@ -7,15 +8,27 @@
 namespace popvault::cli {
 namespace {
 
-constexpr const char* kShown[] = {"state",   "mode",    "isolation",         "frozen",     "expires_at",
-                                  "vault",   "home",    "version",           "build",      "secret_memory",
-                                  "browser", "records", "pending_approvals", "bad_proofs", "proof_strength"};
+constexpr const char* kShown[] = {
+    "state",         "mode",    "isolation",         "frozen",     "expires_at",
+    "vault",         "home",    "version",           "build",      "secret_memory",
+    "browser",       "records", "pending_approvals", "bad_proofs", "failed_recoveries",
+    "proof_strength"};
+
+// Only an unlocked vault can tell whether it has words.
+std::string recovery_line(const Json& status) {
+  if (status["state"].text_or("") != "unlocked") return {};
+  const Json& recovery = status["recovery"];
+  if (recovery.is_null()) return "recovery: no words yet; make some with popvault recovery create\n";
+  return "recovery: words made " + escape_for_terminal(recovery["created_at"].text_or("?")) + ", " +
+         escape_for_terminal(recovery["recipient"].text_or("?")) + "\n";
+}
 
 Output status_output(const Json& status) {
   std::string text;
   for (const char* name : kShown)
     if (const Json* value = status.find(name); value != nullptr && !value->is_null())
       text += plain_line(name, *value);
+  text += recovery_line(status);
   if (const auto* warnings = status["warnings"].array())
     for (const Json& warning : *warnings) text += plain_line("warning", warning);
   return {status, std::move(text)};

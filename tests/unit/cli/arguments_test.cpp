@@ -21,6 +21,11 @@ TEST(Arguments, Commands) {
       {{"init"}, Verb::init},
       {{"unlock", "--passphrase-fd", "0"}, Verb::unlock},
       {{"--json", "status"}, Verb::status},
+      {{"passphrase", "--new-passphrase-fd", "3"}, Verb::passphrase},
+      {{"passphrase", "--remove", "--accept-machine-key", "--accept-public-salt"}, Verb::passphrase},
+      {{"recovery", "create", "--words-fd", "1"}, Verb::recovery_create},
+      {{"recovery", "use", "--words-fd", "0", "--new-passphrase-fd", "3"}, Verb::recovery_use},
+      {{"recovery", "identity", "--passphrase-fd", "0"}, Verb::recovery_identity},
       {{"add", "card", "--label", "L", "--fields-fd", "0"}, Verb::add},
       {{"list", "--trash"}, Verb::list},
       {{"show", "rec_1"}, Verb::show},
@@ -93,6 +98,9 @@ TEST(Arguments, WrongOnesAreUsage) {
       {"import", "pop-pay", "f", "--mode", "bad"},
       {"policy", "set", "a", "--merchant", "https://a"},
       {"purchases", "settle"},
+      {"recovery"},
+      {"recovery", "use", "--passphrase-fd", "0"},
+      {"recovery", "create", "--new-passphrase-fd", "0"},
       {"completion", "tcsh"},
       {"status", "status", "status"},
   };
@@ -112,6 +120,10 @@ TEST(Arguments, SecretsAreRefusedAndNeverRepeated) {
       {"unlock", "hunter2hunter2"},
       {"unlock", "--hunter2hunter2=x"},
       {"unlock", "--passphrase-fd", "hunter2hunter2"},
+      {"passphrase", "--new-passphrase=hunter2hunter2"},
+      {"recovery", "use", "--words", "hunter2hunter2"},
+      {"recovery", "use", "hunter2hunter2"},
+      {"recovery", "hunter2hunter2"},
       {"add", "hunter2hunter2"},
   };
   for (const auto& row : rows) {

@@ -64,6 +64,19 @@ TEST_F(Run, InitChecksBeforeAnythingIsStarted) {
   EXPECT_EQ(popvault({"init", "--machine", "--accept-public-salt", "--passphrase-fd", "0"}).status, 2);
 }
 
+TEST_F(Run, PassphraseAndRecoveryCheckBeforeAnythingIsStarted) {
+  EXPECT_EQ(popvault({"passphrase", "--new-passphrase-fd", "900"}).status, 2);
+  EXPECT_EQ(popvault({"recovery", "create", "--words-fd", "900"}).status, 2);
+  EXPECT_EQ(popvault({"passphrase", "--accept-machine-key"}).status, 2);
+  EXPECT_EQ(popvault({"passphrase", "--remove", "--accept-machine-key", "--new-passphrase-fd", "0"}).status,
+            2);
+  EXPECT_EQ(popvault({"passphrase", "--new-passphrase-fd", "0", "--passphrase-fd", "0"}).status, 2);
+  EXPECT_EQ(popvault({"recovery", "use", "--words-fd", "0", "--new-passphrase-fd", "0"}).status, 2);
+  const Ran remove = popvault({"passphrase", "--remove"});
+  EXPECT_EQ(remove.status, 2);
+  EXPECT_NE(remove.err.find("--accept-machine-key"), std::string::npos);
+}
+
 TEST_F(Run, PolicyIsCheckedBeforeAnythingIsStarted) {
   const std::vector<const char*> good = {"policy",    "set",   "a",         "--merchant", "https://a.example",
                                          "--per-use", "50.00", "--per-day", "200",        "--currency",
