@@ -131,8 +131,8 @@ Result<SecretBytes> type_words(std::string_view why) {
   const Screen screen(terminal);
   terminal.say("Recovery words to " + std::string(why) +
                ":\n"
-               "Type the 24 words in their order, in one line or more. The first four letters of a word are\n"
-               "enough. An empty line ends. This screen is wiped afterwards.\n\n");
+               "Type the 24 words in their order, in one line or more; the first four letters\n"
+               "of a word are enough. An empty line ends. This screen is wiped afterwards.\n\n");
   SecretText all(kMaxSecretLine);
   while (count_words(all.text()) < kRecoveryWords) {
     const std::string prompt = std::to_string(count_words(all.text()) + 1) + "> ";
@@ -226,8 +226,8 @@ Status show_words(const SecretBytes& words, std::string_view note) {
   terminal.say("Write them on paper, in this order. They are shown this once.\n\n");
   terminal.say(lines);
   terminal.say(
-      "\nWhoever has them opens the vault. Press Enter when they are written down; three of them\n"
-      "are asked back then. ");
+      "\nWhoever has them opens the vault. Press Enter when they are written down; three\n"
+      "of them are asked back then. ");
   PV_TRY(terminal.ask("", Echo::on));
   terminal.say(kClear);
   const auto all = split(words);
