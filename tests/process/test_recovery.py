@@ -17,6 +17,7 @@ from support.home import PASSPHRASE, Answer, Home
 from support.programs import program
 from support.recovery_case import NEW, Case, create, run, use
 from support.recovery_key import RecoveryKey
+from support.rpc import RpcError, bundle
 from support.terminal import Terminal
 
 LIST = [word for line in open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "crypto",
@@ -70,7 +71,7 @@ class WithWords(Case):
         self.assertFalse(self.opens(NEW))
 
     def test_another_machine(self):
-        """With another machine id the passphrase opens nothing; the words do, and the new passphrase then holds there."""
+        """With another machine id the passphrase opens nothing; the words do, and the new passphrase holds there."""
         self.home.stop()
         other = os.path.join(self.home.base, "machine-id")
         with open(other, "w", encoding="ascii") as file:
@@ -142,11 +143,11 @@ class WithWords(Case):
             other.make_vault()
             theirs = create(other)
             self.home.cli("lock")
-            started = time.monotonic()
-            for _ in range(3):
-                self.refused(use(self.home, theirs), "words_wrong")
-            self.assertGreater(time.monotonic() - started, 1)  # the answers come later and later
-            self.assertEqual(self.failures(), 3)
+            self.refused(use(self.home, theirs), "words_wrong")
+            took = [self.wrong_try(RecoveryKey(theirs).secret) for _ in range(4)]
+            self.assertEqual(took, sorted(took))  # the answers come later and later
+            self.assertGreater(took[-1], 1.5)
+            self.assertEqual(self.failures(), 5)
             # Right words wait for nothing.
             started = time.monotonic()
             self.assertEqual(use(self.home, self.words).code, 0)
@@ -156,6 +157,18 @@ class WithWords(Case):
             shutil.copy(other.file("slots", "recovery.slot"), self.home.file("slots", "recovery.slot"))
             for words in (theirs, self.words):
                 self.refused(use(self.home, words), "words_wrong")
+
+    def wrong_try(self, secret):
+        """Seconds until words_wrong, without the command line and its key derivation."""
+        fd = bundle({"recovery_key": secret, "key": bytes(32)})
+        started = time.monotonic()
+        try:
+            with self.home.owner() as owner, self.assertRaises(RpcError) as refused:
+                owner.call("vault.recover", fd=fd)
+        finally:
+            os.close(fd)
+        self.assertEqual(refused.exception.reason, "words_wrong")
+        return time.monotonic() - started
 
     def test_a_damaged_slot_is_told_and_mended(self):
         slot = self.home.file("slots", "recovery.slot")
@@ -348,6 +361,18 @@ class OnATerminal(Case):
         self.assertNotIn(NEW.encode(), terminal.screen.raw)
         self.home.cli("lock")
         self.home.cli("unlock", passphrase=NEW)
+
+    def test_words_that_are_shown_are_in_secret_memory_only(self):
+        terminal = self.terminal("recovery", "create")
+        words = self.shown(terminal)
+        row = next(line for line in terminal.screen.lines() if line.startswith(" 1."))
+        needles = {**scan.spellings("words", " ".join(words)), **scan.spellings("row", row),
+                   **scan.spellings("passphrase", PASSPHRASE)}
+        self.assertEqual(scan.scan_process(terminal.pid, needles), [])
+        self.assertTrue(scan.scan_process(terminal.pid, {"control": self.home.path.encode()}))
+        terminal.press("\n")
+        self.answer(terminal, words)
+        self.assertEqual(scan.scan_process(terminal.pid, needles), [])
 
     def test_three_wrong_answers_store_nothing(self):
         terminal = self.terminal("recovery", "create")

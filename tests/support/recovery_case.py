@@ -68,5 +68,5 @@ class Case(unittest.TestCase):
         return [row["kind"] for row in (rows if isinstance(rows, list) else rows["rows"])]
 
     def number_of(self, card):
-        """The record is whole: its number opens, which exporting shows."""
+        """The record is there as it was."""
         self.assertEqual(self.home.cli("show", card["id"]).json["last4"], CARD["number"][-4:])
