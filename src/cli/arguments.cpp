@@ -15,6 +15,7 @@ constexpr std::pair<std::string_view, std::string_view> kNeverArguments[] = {
     {"--words", "--words-fd N"},
     {"--recovery-words", "--words-fd N"},
     {"--mnemonic", "--words-fd N"},
+    {"--secret-key", "--identity FILE"},
     {"--number", "--fields-fd N"},
     {"--cvv", "--fields-fd N"},
     {"--cvc", "--fields-fd N"},
@@ -61,6 +62,7 @@ class Parser {
         "arguments.");
     vault();
     recovery();
+    backups();
     records();
     foreign();
     agents();
@@ -97,6 +99,7 @@ class Parser {
 
   void vault();
   void recovery();
+  void backups();
   void records();
   void foreign();
   void agents();
@@ -162,6 +165,34 @@ void Parser::recovery() {
               Verb::recovery_identity);
   words(identity);
   proof(identity);
+}
+
+void Parser::backups() {
+  BackupOptions& b = out_.backup;
+  CLI::App* const backup = command("backup", "a copy of everything in one encrypted file", std::nullopt);
+  const auto key = [&](CLI::App* sub) {
+    sub->add_option("file", b.file, "the backup")->required();
+    descriptor(sub, "--words-fd", out_.words_fd, "read the recovery words from this descriptor");
+    sub->add_option("--identity", b.identity,
+                    "a file of age's own form with an AGE-SECRET-KEY-1... line, "
+                    "instead of the words");
+    sub->add_option("--signer", b.signer,
+                    "who must have signed it, in hex, as popvault backup create showed");
+  };
+  CLI::App* const create = command(backup, "create", "make one, and check it", Verb::backup_create);
+  create->add_option("file", b.file, "the file to make; it must not exist")->required();
+  create->add_option("--recipient", b.recipients, "an age1... key that opens it too; may be given again")
+      ->allow_extra_args(false);
+  proof(create);
+  CLI::App* const verify =
+      command(backup, "verify", "check that one is whole and yours", Verb::backup_verify);
+  key(verify);
+  CLI::App* const restore =
+      command(backup, "restore", "make a vault of one, where there is none", Verb::backup_restore);
+  key(restore);
+  descriptor(restore, "--new-passphrase-fd", out_.new_passphrase_fd,
+             "read the new passphrase from this descriptor");
+  restore->add_flag("--allow-older", b.allow_older, "also when a newer one is known");
 }
 
 void Parser::records() {
@@ -294,7 +325,8 @@ void Parser::audit() {
 }
 
 void Parser::epochs() {
-  CLI::App* const rotate = command("rotate", "begin a new epoch: records move to a new key, the old one dies", Verb::rotate);
+  CLI::App* const rotate =
+      command("rotate", "begin a new epoch: records move to a new key, the old one dies", Verb::rotate);
   rotate->add_flag("--now", out_.epoch.now, "move every record now and wait until the old keys are gone");
   proof(rotate);
   command("epochs", "list the epochs and how many records each has", Verb::epochs);

@@ -27,6 +27,9 @@ enum class Verb : std::uint8_t {
   recovery_create,
   recovery_use,
   recovery_identity,
+  backup_create,
+  backup_verify,
+  backup_restore,
   add,
   list,
   show,
@@ -65,6 +68,14 @@ struct PassphraseOptions {
   bool remove = false;
   bool accept_machine_key = false;
   bool accept_public_salt = false;
+};
+
+struct BackupOptions {
+  std::string file;
+  std::vector<std::string> recipients;
+  std::optional<std::string> identity;  // a file
+  std::optional<std::string> signer;
+  bool allow_older = false;
 };
 
 struct RecordOptions {
@@ -135,6 +146,7 @@ struct Arguments {
   std::optional<int> fields_fd;
   InitOptions init;
   PassphraseOptions passphrase;
+  BackupOptions backup;
   RecordOptions record;
   ForeignFile foreign;
   AgentOptions agent;

@@ -44,6 +44,10 @@ Result<Output> show_recovery_identity(const Context&);
 Result<Output> show_status(const Context&);
 // doctor.cpp
 Result<Output> run_doctor(const Context&);
+// backup_commands.cpp
+Result<Output> create_backup(const Context&);
+Result<Output> verify_backup(const Context&);
+Result<Output> restore_backup(const Context&);
 // record_commands.cpp
 Result<Output> add_record(const Context&);
 Result<Output> list_records(const Context&);

@@ -20,6 +20,9 @@ constexpr Entry kEntries[] = {
     {"doctor", ""},
     {"passphrase", "--remove --accept-machine-key --accept-public-salt --new-passphrase-fd --passphrase-fd"},
     {"recovery", "create use identity --words-fd --new-passphrase-fd --passphrase-fd"},
+    {"backup",
+     "create verify restore --recipient --words-fd --identity --signer --new-passphrase-fd --allow-older "
+     "--passphrase-fd"},
     {"add", "card identity login api-key --label --fields-fd"},
     {"list", "--kind --trash"},
     {"show", ""},

@@ -10,6 +10,8 @@
 namespace popvault::cli {
 namespace {
 
+// A backup of a long journal, written and read on a slow disk.
+constexpr std::chrono::minutes kFileTimeout{30};
 constexpr std::string_view kProofDomain = "popvault-owner-proof-v1";
 
 // A signature says what the challenge says, so another text than the one that was asked for is never signed.
@@ -50,9 +52,11 @@ Status OwnerSession::require_unlocked() const {
 }
 
 Result<Json> OwnerSession::call(std::string_view method, const Json& params, const SecretFields* bundle,
-                                Descriptor* received) {
+                                Descriptor* received, int file) {
   client::CallOptions options;
   options.received = received;
+  options.file = file;
+  if (file >= 0) options.timeout = kFileTimeout;
   Descriptor passed;
   if (bundle != nullptr) {
     PV_ASSIGN(const int fd, bundle_of(*bundle));
@@ -64,7 +68,7 @@ Result<Json> OwnerSession::call(std::string_view method, const Json& params, con
 }
 
 Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
-                                           const SecretFields* bundle, Descriptor* received) {
+                                           const SecretFields* bundle, Descriptor* received, int file) {
   const Json request = Json::Object{{"method", method}, {"params", params}};
   const std::string hash = crypto::sha256(as_bytes(request.dump())).hex();
   PV_ASSIGN(const Json answer,
@@ -75,7 +79,7 @@ Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params,
   params.set("proof", Json::Object{{"challenge", challenge},
                                    {"public_key", key.public_key().hex()},
                                    {"signature", key.sign(as_bytes(challenge)).hex()}});
-  return call(method, params, bundle, received);
+  return call(method, params, bundle, received, file);
 }
 
 Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why) {

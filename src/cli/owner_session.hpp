@@ -21,13 +21,13 @@ class OwnerSession {
   std::string state() const { return hello_["state"].text_or(""); }
   bool machine_mode() const { return hello_["mode"].text_or("") != "passphrase"; }
 
-  // `bundle` travels beside the request; `received` gets the descriptor that travels beside the result. Errors are those
-  // of the daemon.
+  // `bundle` travels beside the request, and so does the descriptor of a file, with which the daemon may take its time;
+  // `received` gets the descriptor that travels beside the result. Errors are those of the daemon.
   Result<Json> call(std::string_view method, const Json& params = {}, const SecretFields* bundle = nullptr,
-                    Descriptor* received = nullptr);
+                    Descriptor* received = nullptr, int file = -1);
   // The same with a fresh proof; `params` is an object without `proof`.
   Result<Json> call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
-                               const SecretFields* bundle = nullptr, Descriptor* received = nullptr);
+                               const SecretFields* bundle = nullptr, Descriptor* received = nullptr, int file = -1);
   // Fails with vault_missing or locked, before anybody is asked for a passphrase.
   Status require_unlocked() const;
 

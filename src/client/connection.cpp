@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 #include "os/socket.hpp"
 
@@ -79,7 +80,9 @@ Reply Connection::call(std::string_view method, const Json& params, const CallOp
   const Time deadline = std::chrono::steady_clock::now() + options.timeout;
   const std::string line = request_line(id, method, params);
   if (line.size() > Json::Limits{}.size) return fail(Errc::too_large);
-  const std::span<const int> passed(&options.descriptor, options.descriptor >= 0 ? 1 : 0);
+  std::vector<int> passed;
+  for (const int descriptor : {options.descriptor, options.file})
+    if (descriptor >= 0) passed.push_back(descriptor);
   // A daemon that closes early may have said why before: so the reply is read also when sending failed.
   const Status sent = send_all(socket_.get(), as_bytes(line), passed);
   while (true) {

@@ -30,6 +30,7 @@ struct CallOptions {
   int descriptor = -1;  // sent with the request; stays the caller's to close
   std::chrono::milliseconds timeout = kCallTimeout;
   Descriptor* received = nullptr;  // gets the descriptor that came with the result, if one did; else it is closed
+  int file = -1;  // a second descriptor, the same way
 };
 
 class Connection {

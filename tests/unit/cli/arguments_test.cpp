@@ -35,6 +35,9 @@ TEST(Arguments, Commands) {
       {{"reveal", "rec_1", "--passphrase-fd", "0"}, Verb::reveal},
       {{"import", "pop-pay", "f", "--dry-run"}, Verb::import_file},
       {{"export", "pop-pay", "f", "--record", "r"}, Verb::export_file},
+      {{"backup", "create", "f", "--recipient", "age1a"}, Verb::backup_create},
+      {{"backup", "verify", "f", "--words-fd", "0"}, Verb::backup_verify},
+      {{"backup", "restore", "f", "--identity", "k", "--signer", "00"}, Verb::backup_restore},
       {{"agent", "add", "n"}, Verb::agent_add},
       {{"config", "get"}, Verb::config_get},
       {{"config", "set", "browser.endpoint", "none"}, Verb::config_set},
@@ -68,6 +71,13 @@ TEST(Arguments, Records) {
   for (const std::vector<const char*>& words : {std::vector<const char*>{"edit"}, {"rm"}, {"rm", "--undo"}, {"reveal"},
                                                 {"reveal", "a", "b"}, {"show", "a", "--trash"}})
     EXPECT_FALSE(parse(words)) << words[0];
+}
+
+TEST(Arguments, ARecipientTakesOneWord) {
+  const Arguments args = parsed({"backup", "create", "--recipient", "age1a", "--recipient", "age1b", "f"});
+  EXPECT_EQ(args.backup.file, "f");
+  EXPECT_EQ(args.backup.recipients, (std::vector<std::string>{"age1a", "age1b"}));
+  EXPECT_FALSE(args.backup.allow_older);
 }
 
 TEST(Arguments, Policy) {

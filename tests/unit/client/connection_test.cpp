@@ -102,6 +102,25 @@ TEST(Connection, TakesTheDescriptorThatCameWithTheResult) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(Connection, PassesTwoInTheirOrder) {
+  std::vector<std::size_t> sizes;
+  FakeServer server([&](const Heard& heard) {
+    for (const Descriptor& one : heard.descriptors) {
+      char text[8];
+      sizes.push_back(static_cast<std::size_t>(read(one.get(), text, sizeof text)));
+    }
+    return FakeServer::result(heard, Json::Object{});
+  });
+  int first[2], second[2];
+  ASSERT_EQ(pipe(first) + pipe(second), 0);
+  const Descriptor a(first[0]), b(first[1]), c(second[0]), d(second[1]);
+  ASSERT_EQ(write(b.get(), "x", 1) + write(d.get(), "yy", 2), 3);
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  EXPECT_TRUE(connection->call("both", {}, {a.get(), kCallTimeout, nullptr, c.get()}));
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 2}));
+}
+
 TEST(Connection, MapsErrorsBackWithDetailAndData) {
   FakeServer server([](const Heard& heard) {
     const Json data =
