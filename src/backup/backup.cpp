@@ -30,7 +30,7 @@ constexpr std::string_view kReadme =
     "\n"
     "  records/ID.json     one record each: id, kind, label, and its values as field.NAME (hex.NAME: in "
     "hex)\n"
-    "  rows/*.jsonl        settings, agents and policies, one JSON object a line\n"
+    "  rows/*.jsonl        agents, policies, settings, purchases, one JSON object a line\n"
     "  journal.jsonl       what happened, one row a line\n"
     "  manifest.json       the backup's number and time, and the SHA-256 of all that stands before it\n"
     "  manifest.sig        its Ed25519 signature over \"popvault-backup-v1\", a line feed and "

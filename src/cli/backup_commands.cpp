@@ -115,9 +115,8 @@ std::string contents_text(const Json& result) {
          shown(result["created_at"]) + ": " + number_of(result["records"]) + " records\n";
 }
 
-std::string verified_text(const Json& result, bool signer_known) {
-  std::string out = contents_text(result) + "It is whole. signer: " + shown(result["signer"]) + "\n";
-  if (!signer_known) out += "Nothing here says that this signer is you: compare it, or give --signer.\n";
+std::string verified_text(const Json& result) {
+  std::string out = contents_text(result) + "It is whole, and signed by " + shown(result["signer"]) + "\n";
   if (result["newest_known"].int_or(0) > result["counter"].int_or(0))
     out += "A newer one was made: backup " + number_of(result["newest_known"]) + ".\n";
   return out;
@@ -126,9 +125,8 @@ std::string verified_text(const Json& result, bool signer_known) {
 std::string restored_text(const Json& result, bool by_identity) {
   std::string out = "restored " + contents_text(result);
   out +=
-      "The new passphrase opens it. All agent keys are revoked: popvault agent list, then popvault agent "
-      "rotate "
-      "or add.\n";
+      "The new passphrase opens it. All agent keys are revoked: popvault agent add makes new ones,\n"
+      "popvault policy set says what they may do.\n";
   out += by_identity
              ? "The recovery words of this vault are not known here: popvault unlock, then popvault recovery "
                "create.\n"
@@ -171,19 +169,18 @@ Result<Output> verify_backup(const Context& context) {
   PV_ASSIGN(const auto signer, checked_signer(given));
   PV_ASSIGN(const Descriptor file, open_backup(given.file));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
-  const bool unlocked = session.state() == "unlocked";
   Json params = Json::Object{};
   if (signer) params.set("signer", *signer);
-  if (unlocked && !context.args.words_fd && !given.identity) {
+  if (session.state() == "unlocked" && !context.args.words_fd && !given.identity) {
     PV_ASSIGN(auto result, verify_by_itself(session, params, file.get()));
-    if (result) return Output{*result, verified_text(*result, true)};
+    if (result) return Output{*result, verified_text(*result)};
   }
   PV_ASSIGN(const BackupKeys keys, ask_keys(context, session));
   PV_ASSIGN(const SecretFields bundle, bundle_of_keys(keys));
   // A connection of its own: finding the words took its time.
   PV_ASSIGN(OwnerSession now, OwnerSession::open(context));
   PV_ASSIGN(const Json result, call_with_file(now, "backup.verify", params, &bundle, file.get()));
-  return Output{result, verified_text(result, signer || unlocked || !keys.signing.empty())};
+  return Output{result, verified_text(result)};
 }
 
 Result<Output> restore_backup(const Context& context) {

@@ -152,7 +152,7 @@ def link_line(name):
     return rooms, libraries
 
 
-FORBIDDEN_ROOMS = ("vault", "store", "policy", "journal", "crypto")
+FORBIDDEN_ROOMS = ("vault", "backup", "store", "policy", "journal", "crypto")
 FORBIDDEN_LIBRARIES = ("crypto", "sodium", "sqlite3", "scrypt")
 FORBIDDEN_SYMBOLS = re.compile(r"^(sqlite3_|EVP_|crypto_|sodium_|libscrypt|HMAC|RAND_|PKCS5)")
 
