@@ -409,5 +409,36 @@ class Restore(Case):
         self.assertEqual(len(home.cli("list").json), 2)
 
 
+class Memory(Case):
+    def clean(self, home, needles):
+        found = scan.scan_process(home.pid, needles)
+        self.assertEqual(found, [])
+        self.assertGreater(found.bytes, 1 << 20)
+        found = scan.scan_tree(home.base, needles)
+        self.assertEqual(found, [])
+
+    def test_nothing_of_a_record_stays_readable(self):
+        """Neither in the daemon that writes and reads a backup, nor in the files of the home."""
+        card = {**CARD, "number": "4929420573595709", "cvv": "739", "holder": "Quentin Zzyzxolm Vantongeren"}
+        home = self.new_home()
+        home.make_vault()
+        home.words = make_words(home)
+        for number in range(3):
+            home.add_card("Card %d" % number, **card)
+        needles = scan.card_needles(card["number"], card["cvv"], card["exp_month"], card["exp_year"], card["holder"])
+        for number, word in enumerate(home.words.split()[:-1]):
+            pair = word + " " + home.words.split()[number + 1]
+            needles["words %d" % number] = pair.encode()
+        backup = self.back_up(home)
+        self.clean(home, needles)
+        well(home, "backup", "verify", backup, words=home.words)
+        self.clean(home, needles)
+        fresh = self.new_home()
+        self.assertEqual(self.restore(fresh, backup, home.words).code, 0)
+        self.clean(fresh, needles)
+        fresh.unlock(NEW_PASSPHRASE)
+        self.clean(fresh, needles)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
