@@ -415,5 +415,23 @@ TEST(ManifestText, Times) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
 }
 
+// Frozen: made by version 0.2.0 with an identity of 32 bytes 0x42 and a signing seed of 32 bytes 0x24.
+TEST(Golden, TheFirstFormatOpensForEver) {
+  Keys keys;
+  keys.identity = SecretBytes::copy_of(Bytes(32, 0x42));
+  keys.signing = crypto::SigningKey::from_seed(SecretBytes::copy_of(Bytes(32, 0x24)));
+  Collector got;
+  const auto said =
+      read(test::read_file(POPVAULT_SOURCE_DIR "/tests/golden/backup-1.age"), keys.identity, got);
+  ASSERT_TRUE(said) << said.error().message();
+  EXPECT_EQ(said->signer, keys.signing.public_key());
+  EXPECT_EQ(said->counter, 7);
+  EXPECT_EQ(got.infos, (std::vector<RecordInfo>{card_info(), key_info()}));
+  ASSERT_EQ(got.fields.size(), 2U);
+  EXPECT_TRUE(same(got.fields[0], card_fields()));
+  EXPECT_TRUE(same(got.fields[1], key_fields()));
+  EXPECT_EQ(got.lines.size(), 4U);
+}
+
 }  // namespace
 }  // namespace popvault
