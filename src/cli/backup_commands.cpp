@@ -13,6 +13,7 @@
 #include "cli/new_file.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/passphrase.hpp"
+#include "cli/secret_input.hpp"
 #include "cli/words_screen.hpp"
 #include "vault/recovery.hpp"
 #include "vault/vault_key.hpp"
@@ -174,6 +175,8 @@ Result<Output> verify_backup(const Context& context) {
   if (session.state() == "unlocked" && !context.args.words_fd && !given.identity) {
     PV_ASSIGN(auto result, verify_by_itself(session, params, file.get()));
     if (result) return Output{*result, verified_text(*result)};
+    // A script that gave no key is told what is wrong, not that nobody can be asked.
+    if (!Terminal::open()) return fail(Errc::backup_wrong_key);
   }
   PV_ASSIGN(const BackupKeys keys, ask_keys(context, session));
   PV_ASSIGN(const SecretFields bundle, bundle_of_keys(keys));

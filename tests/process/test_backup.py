@@ -231,6 +231,7 @@ class Verify(Case):
                      "backup_foreign")
         other = self.filled()
         self.refused(run(home, "backup", "verify", backup, words=other.words), "backup_wrong_key")
+        self.refused(run(other, "backup", "verify", backup), "backup_wrong_key")
         # On a machine that has no vault, too.
         empty = self.new_home()
         self.assertEqual(well(empty, "backup", "verify", backup, words=home.words)["vault"], said["vault"])
