@@ -76,6 +76,11 @@ class Proofs(unittest.TestCase):
             "config.set": {"key": "allow_loopback_http", "value": True},
             "purchase.approve": {"purchase": purchase}, "purchase.settle": {"purchase": purchase},
             "purchase.release": {"purchase": purchase},
+            "record.edit": {"id": self.card["id"], "label": "Renamed"}, "record.remove": {"id": self.card["id"]},
+            "record.reveal": {"id": self.card["id"]}, "vault.rekey": {"mode": "machine", "accept_machine_key": True,
+                                                                     "accept_public_salt": True},
+            "vault.rotate": {"now": True}, "recovery.create": {"public_key": "09" * 32}, "recovery.show": {},
+            "backup.create": {"recipients": []},
         }
         self.assertEqual(set(params), fresh)
         with self.home.owner() as owner:
