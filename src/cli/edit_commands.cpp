@@ -97,7 +97,10 @@ Result<Json> view_to_remove(OwnerSession& session, const std::string& id, bool n
 Result<Output> take_back(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const Json view, session.call("record.restore", Json::Object{{"id", context.args.record.id}}));
+  // Named before anybody is asked for a passphrase.
+  PV_ASSIGN(const Json kept, view_in_trash(session, context.args.record.id));
+  PV_ASSIGN(const Json view, call_proved(context, session, "record.restore", Json::Object{{"id", kept["id"]}},
+                                         "take it back"));
   return Output{view, "taken back " + record_line(view)};
 }
 

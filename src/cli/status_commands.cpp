@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kShown[] = {
     "state",         "mode",    "isolation",         "frozen",     "expires_at",
     "vault",         "home",    "version",           "build",      "secret_memory",
-    "browser",       "records", "pending_approvals", "bad_proofs", "failed_recoveries",
+    "browser",       "records", "trash", "pending_approvals", "bad_proofs", "failed_recoveries",
     "proof_strength"};
 
 // Only an unlocked vault can tell whether it has words.
@@ -23,12 +23,27 @@ std::string recovery_line(const Json& status) {
          escape_for_terminal(recovery["recipient"].text_or("?")) + "\n";
 }
 
+std::string epoch_line(const Json& status) {
+  const Json& epoch = status["epoch"];
+  if (epoch["current"].is_null()) return {};
+  const bool overdue = epoch["overdue"].bool_or(false);
+  return "epoch: " + std::to_string(epoch["current"].int_or(0)) + ", the next is due " +
+         escape_for_terminal(epoch["due_at"].text_or("?")) + (overdue ? " (overdue: unlock the vault)" : "") + "\n";
+}
+
+std::string backup_line(const Json& status) {
+  if (status["state"].text_or("") != "unlocked") return {};
+  const std::string* at = status["last_backup"].string();
+  return at != nullptr ? "last verified backup: " + escape_for_terminal(*at) + "\n"
+                       : "last verified backup: none; make one with popvault backup create FILE\n";
+}
+
 Output status_output(const Json& status) {
   std::string text;
   for (const char* name : kShown)
     if (const Json* value = status.find(name); value != nullptr && !value->is_null())
       text += plain_line(name, *value);
-  text += recovery_line(status);
+  text += epoch_line(status) + recovery_line(status) + backup_line(status);
   if (const auto* warnings = status["warnings"].array())
     for (const Json& warning : *warnings) text += plain_line("warning", warning);
   return {status, std::move(text)};

@@ -46,7 +46,7 @@ constexpr Method kOwnerMethods[] = {
     {"record.show",        kUnlocked,      Proof::none,  false, o::record_show},
     {"record.edit",        kUnlocked,      Proof::fresh, false, o::record_edit},
     {"record.remove",      kUnlocked,      Proof::fresh, false, o::record_remove},
-    {"record.restore",     kUnlocked,      Proof::none,  false, o::record_restore},
+    {"record.restore",     kUnlocked,      Proof::fresh, false, o::record_restore},
     {"record.reveal",      kUnlocked,      Proof::fresh, false, o::record_reveal},
     {"record.export",      kUnlocked,      Proof::fresh, false, o::record_export},
     {"agent.add",          kUnlocked,      Proof::fresh, false, o::agent_add},

@@ -187,10 +187,12 @@ Status agent_revoke(Application& app, Call& call) {
   } else {
     PV_ASSIGN(store::Row row, find_agent(session, name));
     ids.push_back(row.id);
+    const bool was_active = row.body["status"].text_or("") == "active";
     // What runs is stopped first: it must not matter whether the disk takes the row.
     app.injections.stop_agent(row.id);
     if (!seal_revocation(session, std::move(row))) PV_TRY(session.narrow("revoke", ids.back()));
-    if (const Status rotated = rotate_after_revocation(session, ids.back()); !rotated)
+    // Once for each agent: a revocation needs no proof, and epochs are not to be piled up with it.
+    if (const Status rotated = !was_active ? Status{} : rotate_after_revocation(session, ids.back()); !rotated)
       log_warning("rotating after a revocation: " + rotated.error().message());
   }
   for (const std::string& id : ids) {

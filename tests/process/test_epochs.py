@@ -115,6 +115,8 @@ class Epochs(unittest.TestCase):
         self.assertEqual(self.home.cli("epochs").json["current"], 2)
         rows = [row for row in self.home.cli("audit", "list").json if row["kind"] == "epoch_rotated"]
         self.assertEqual(rows[0]["body"]["reason"], "agent_revoked")
+        self.home.cli("agent", "revoke", "helper")
+        self.assertEqual(self.home.cli("epochs").json["current"], 2, "an agent is revoked once")
 
     def test_revoked_while_locked_rotates_at_the_unlock(self):
         self.home.add_card()

@@ -77,6 +77,7 @@ class Proofs(unittest.TestCase):
             "purchase.approve": {"purchase": purchase}, "purchase.settle": {"purchase": purchase},
             "purchase.release": {"purchase": purchase},
             "record.edit": {"id": self.card["id"], "label": "Renamed"}, "record.remove": {"id": self.card["id"]},
+            "record.restore": {"id": self.card["id"]},
             "record.reveal": {"id": self.card["id"]}, "vault.rekey": {"mode": "machine", "accept_machine_key": True,
                                                                      "accept_public_salt": True},
             "vault.rotate": {"now": True}, "recovery.create": {"public_key": "09" * 32}, "recovery.show": {},

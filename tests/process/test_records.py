@@ -277,7 +277,9 @@ class Trash(Case):
         self.home.restart()
         self.home.unlock()
         self.assertNotIn(card["id"], self.ids())
-        back = self.home.cli("rm", "--undo", card["id"]).json
+        with self.home.owner() as owner:
+            self.assertEqual(owner.refusal("record.restore", id=card["id"]), "proof_required", "it gives power back")
+        back = self.home.cli("rm", "--undo", card["id"], passphrase=PASSPHRASE).json
         self.assertEqual(back["id"], card["id"])
         self.assertEqual(back["alias"], card["alias"])
         self.assertIn(card["id"], self.ids())

@@ -80,11 +80,11 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
       "owner.hello",  "vault.status", "vault.init",   "vault.unlock",  "vault.lock",    "vault.freeze",  "daemon.stop",
       "proof.challenge", "record.add", "record.list", "record.show",   "agent.list",    "agent.revoke",  "policy.show",
       "policy.unset", "config.get",   "purchase.list", "purchase.deny", "audit.list",   "audit.verify",
-      "record.restore", "vault.epochs", "vault.check", "recovery.report", "vault.recover",
+      "vault.epochs", "vault.check", "recovery.report", "vault.recover",
       "backup.verify", "backup.restore"};
   const std::set<std::string_view> fresh = {"vault.unfreeze", "record.export", "agent.add", "policy.set", "config.set",
                                             "purchase.approve", "purchase.settle", "purchase.release",
-                                            "record.edit", "record.remove", "record.reveal", "vault.rekey",
+                                            "record.edit", "record.remove", "record.reveal", "record.restore", "vault.rekey",
                                             "vault.rotate", "recovery.create", "recovery.show", "backup.create"};
   std::set<std::string_view> seen;
   for (const Method& method : methods(Door::owner)) {
