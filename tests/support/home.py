@@ -166,7 +166,7 @@ class Home:
             except (FileNotFoundError, ConnectionRefusedError):
                 if time.monotonic() > end:
                     raise
-                time.sleep(0.02)
+                time.sleep(0.003)
 
     def log_text(self):
         text = ""

@@ -41,11 +41,11 @@ class Client:
         self._next_id = 0
 
     def send(self, data, fd=None):
-        """Bytes as they are; the descriptor goes with the first of them."""
+        """Bytes as they are; the descriptor, or a list of them, goes with the first of them."""
         if isinstance(data, str):
             data = data.encode()
         if fd is not None:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fd if isinstance(fd, list) else [fd]))]
             sent = self.socket.sendmsg([data], rights)
             data = data[sent:]
         self.socket.sendall(data)

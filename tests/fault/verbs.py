@@ -1,0 +1,219 @@
+"""Every verb that changes something, and how it is done: the one list that the sweeps walk through.
+
+To add a verb, add a Verb. test_verbs.py fails while a method of the daemon's table (src/daemon/dispatch.cpp) is neither
+here nor among READ_ONLY.
+"""
+
+import dataclasses
+import os
+import subprocess
+from typing import Any, Callable, Optional, Union
+
+from swept_home import AGENT_KEYS, KEY, NEW_KEY, POLICY, RECORDS, SESSION, given
+
+SHOP = "https://shop.example"
+BASE_POINT = (9).to_bytes(32, "little")
+RECOVERY, SIGNING = bytes([5]) * 32, bytes([6]) * 32  # what recovery words would have given
+
+# Methods that change nothing on disk. (Looking at purchases ends those whose time is over: see test_limits.py.)
+READ_ONLY = {
+    "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "policy.show",
+              "config.get", "purchase.list", "audit.list", "audit.verify", "vault.epochs", "vault.check"},
+    "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
+              "events.subscribe"},
+}
+
+Given = Union[dict, Callable[["Prepared"], dict]]
+
+
+@dataclasses.dataclass
+class Prepared:
+    """What a verb's preparation left: the ids of what there is, and files beside the home."""
+    home: Any
+    ids: dict
+    folder: str
+    source: Optional[str] = None  # of the copies that are swept; None: nothing
+
+    def file(self, name):
+        return os.path.join(self.folder, name)
+
+
+@dataclasses.dataclass
+class Verb:
+    name: str                      # the method, and what tells it from others of that method
+    params: Given = dataclasses.field(default_factory=dict)
+    fields: Optional[Given] = None  # of the bundle
+    proof: bool = False
+    door: str = "owner"
+    start: str = "unlocked"        # "locked", "unlocked", or "none": in an empty home
+    mode: str = "passphrase"       # of the vault that it is prepared in
+    prepare: Optional[Callable] = None  # (home, owner, ids): once, before the sweep, in an unlocked vault
+    offline: Optional[Callable] = None  # (home): after that, with the daemon stopped
+    file: Optional[tuple] = None   # (name, mode): a regular file that is passed
+    changes: bool = True           # the new state can be told from the old one
+    refusal: Optional[str] = None  # the word it ends with
+    in_steps: bool = False         # what it begins is done bit by bit, also after a restart
+
+    @property
+    def method(self):
+        return self.name.split(" ")[0]
+
+    def request(self, prepared):
+        return self.params(prepared) if callable(self.params) else dict(self.params)
+
+    def bundle(self, prepared):
+        return self.fields(prepared) if callable(self.fields) else self.fields
+
+
+# Preparations.
+
+def request_purchase(home, key="one", amount=2500):
+    with home.agent(AGENT_KEYS["helper"]) as agent:
+        return agent.call("purchase.request", **purchase_params(home.ids["card"], key, amount))["purchase"]
+
+
+def purchase_params(card, key, amount=2500):
+    return {"record": card, "amount_minor": amount, "currency": "USD", "merchant_origin": SHOP, "reason": "A book",
+            "idempotency_key": key}
+
+
+def asked(home, owner, ids):
+    ids["purchase"] = request_purchase(home)
+
+
+def approved(home, owner, ids):
+    asked(home, owner, ids)
+    home.call(owner, "purchase.approve", True, purchase=ids["purchase"])
+
+
+def cut_off(home):
+    subprocess.run([SESSION, "cut_off", home.path], check=True)
+
+
+def removed(home, owner, ids):
+    home.call(owner, "record.remove", True, id=ids["card"])
+
+
+def frozen(home, owner, ids):
+    owner.call("vault.freeze")
+
+
+def rotated(home, owner, ids):
+    home.call(owner, "vault.rotate", True)
+
+
+def words(home, owner, ids):
+    params = {"public_key": x25519(RECOVERY, BASE_POINT).hex()}
+    params["proof"] = home.proof(owner, "recovery.create", params)
+    with given(signing=SIGNING) as fd:
+        owner.call("recovery.create", fd=fd, **params)
+
+
+def backed_up(home, owner, ids):
+    words(home, owner, ids)
+    params = {"recipients": []}
+    params["proof"] = home.proof(owner, "backup.create", params)
+    fd = os.open(os.path.join(home.base, "backup"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        owner.call("backup.create", fd=fd, **params)
+    finally:
+        os.close(fd)
+
+
+def x25519(secret, point):
+    """RFC 7748, section 5."""
+    prime, scalar = 2**255 - 19, int.from_bytes(secret, "little") & ~7 & (1 << 254) - 1 | 1 << 254
+    x1 = int.from_bytes(point, "little") & (1 << 255) - 1
+    x2, z2, x3, z3, swap = 1, 0, x1, 1, 0
+    for at in range(254, -1, -1):
+        bit = scalar >> at & 1
+        if swap != bit:
+            x2, x3, z2, z3 = x3, x2, z3, z2
+        swap = bit
+        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
+        aa, bb, da, cb = a * a % prime, b * b % prime, d * a % prime, c * b % prime
+        e = aa - bb
+        x3, z3 = (da + cb) ** 2 % prime, x1 * (da - cb) ** 2 % prime
+        x2, z2 = aa * bb % prime, e * (aa + 121665 * e) % prime
+    if swap:
+        x2, z2 = x3, z3
+    return (x2 * pow(z2, prime - 2, prime) % prime).to_bytes(32, "little")
+
+
+def card(prepared):
+    return {"id": prepared.ids["card"]}
+
+
+def purchase(prepared):
+    return {"purchase": prepared.ids["purchase"]}
+
+
+NEW_AGENT = {"name": "new", "key_sha256": "ab" * 32, "key_first": "pak_abcdefgh", "key_last": "wxyz"}
+
+VERBS = [
+    # The vault itself.
+    Verb("vault.init", {"mode": "passphrase"}, {"key": KEY}, start="none"),
+    Verb("vault.init machine", {"mode": "machine", "accept_public_salt": True}, start="none"),
+    Verb("vault.unlock", fields={"key": KEY}, start="locked", changes=False),
+    Verb("vault.unlock machine", start="locked", mode="machine", changes=False),
+    Verb("vault.unlock with a wrong key", fields={"key": bytes(32)}, start="locked", changes=False, refusal="wrong_key"),
+    Verb("vault.unlock after a fill was cut off", fields={"key": KEY}, start="locked", prepare=approved, offline=cut_off,
+         changes=False),
+    Verb("vault.lock", changes=False),
+    Verb("vault.freeze"),
+    Verb("vault.freeze while locked", start="locked"),
+    Verb("vault.unfreeze", proof=True, prepare=frozen),
+    Verb("vault.rekey", {"mode": "passphrase"}, {"key": NEW_KEY}, proof=True),
+    Verb("vault.rekey to machine", {"mode": "machine", "accept_machine_key": True, "accept_public_salt": True}, proof=True),
+    Verb("vault.rotate", proof=True, in_steps=True),
+    Verb("vault.rotate now", {"now": True}, proof=True, in_steps=True),
+    Verb("vault.rotate again", {"now": True}, proof=True, prepare=rotated, in_steps=True),
+    Verb("daemon.stop", changes=False),
+    # Records.
+    *[Verb("record.add " + kind, {"kind": kind, "label": "New"}, fields) for kind, fields in RECORDS.items()],
+    Verb("record.export", card, {"key": bytes(32)}, proof=True),
+    Verb("record.edit", lambda p: {"id": p.ids["card"], "label": "Edited"}, {"holder": "Grace Hopper", "cvv": ""},
+         proof=True),
+    Verb("record.remove", card, proof=True),
+    Verb("record.remove now", lambda p: {"id": p.ids["card"], "now": True}, proof=True),
+    Verb("record.remove now, from the trash", lambda p: {"id": p.ids["card"], "now": True}, proof=True, prepare=removed),
+    Verb("record.restore", card, prepare=removed),
+    Verb("record.reveal", card, proof=True),
+    # Who may do what.
+    Verb("agent.add", NEW_AGENT, proof=True),
+    Verb("agent.revoke", {"agent": "helper"}, in_steps=True),
+    Verb("agent.revoke while locked", {"agent": "helper"}, start="locked", in_steps=True),
+    Verb("policy.set", {**POLICY, "agent": "second"}, proof=True),
+    Verb("policy.set again", {**POLICY, "agent": "helper", "per_use_minor": 1}, proof=True),
+    Verb("policy.unset", {"agent": "helper"}),
+    Verb("config.set", {"key": "browser.endpoint", "value": "http://127.0.0.1:9"}, proof=True),
+    # Purchases.
+    Verb("session.hello with a wrong key", {"agent_key": "pak_" + "x" * 40, "client": "x"}, door="agent",
+         refusal="unauthenticated"),
+    Verb("purchase.request", lambda p: purchase_params(p.ids["card"], "new"), door="agent"),
+    Verb("purchase.request, denied", lambda p: purchase_params(p.ids["card"], "new", 1000000), door="agent"),
+    Verb("purchase.cancel", purchase, door="agent", prepare=asked),
+    Verb("purchase.fill without a browser", lambda p: {**purchase(p), "page": {"url": SHOP + "/pay"}}, door="agent",
+         prepare=approved, refusal="browser_not_enrolled", changes=False),
+    Verb("purchase.approve", purchase, proof=True, prepare=asked),
+    Verb("purchase.deny", purchase, prepare=asked),
+    Verb("purchase.deny while locked", purchase, start="locked", prepare=asked),
+    Verb("purchase.settle", purchase, proof=True, prepare=approved, offline=cut_off),
+    Verb("purchase.release", purchase, proof=True, prepare=approved, offline=cut_off),
+    # Ways back.
+    Verb("recovery.create", {"public_key": x25519(RECOVERY, BASE_POINT).hex()}, {"signing": SIGNING}, proof=True),
+    Verb("recovery.create again", {"public_key": x25519(SIGNING, BASE_POINT).hex()}, {"signing": RECOVERY}, proof=True,
+         prepare=words),
+    Verb("recovery.show", proof=True, prepare=words),
+    Verb("recovery.report", {"reason": "checksum"}, start="locked", prepare=words),
+    Verb("vault.recover", fields={"recovery_key": RECOVERY, "key": NEW_KEY}, start="locked", prepare=words),
+    Verb("vault.recover from a machine vault", fields={"recovery_key": RECOVERY, "key": NEW_KEY}, start="locked",
+         mode="machine", prepare=words),
+    Verb("vault.rekey with recovery words", {"mode": "passphrase"}, {"key": NEW_KEY}, proof=True, prepare=words),
+    Verb("vault.rekey from machine", {"mode": "passphrase"}, {"key": NEW_KEY}, proof=True, mode="machine"),
+    Verb("backup.create", {"recipients": []}, proof=True, prepare=words, file=("new-backup", os.O_RDWR | os.O_CREAT)),
+    Verb("backup.verify", fields={"identity": RECOVERY, "signing": SIGNING}, start="locked", prepare=backed_up,
+         file=("backup", os.O_RDONLY)),
+    Verb("backup.restore", fields={"identity": RECOVERY, "signing": SIGNING, "key": NEW_KEY}, start="none",
+         prepare=backed_up, file=("backup", os.O_RDONLY)),
+]
