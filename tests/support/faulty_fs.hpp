@@ -4,6 +4,7 @@
 //   shorten_at(n)       the n-th call, if it writes, writes half and says so
 //   kill_at(n)          the n-th call and every later one do nothing: the process was killed there
 //
+// Several may share one plan (an Fs and SQLite's own I/O, memory_vfs.hpp): then n counts over the calls of all of them.
 // Not thread-safe. Descriptors that a "killed" writer left open are closed by close_leftovers.
 #pragma once
 
@@ -15,15 +16,43 @@
 
 namespace popvault::test {
 
-class FaultyFs final : public Fs {
+// Which call goes wrong, and how.
+class FaultPlan {
  public:
-  explicit FaultyFs(Fs& below) : below_(below) {}
-  ~FaultyFs() override { close_leftovers(); }
-
   void fail_at(std::size_t n, int error) { at_ = n, error_ = error, kind_ = Kind::error; }
   void shorten_at(std::size_t n) { at_ = n, kind_ = Kind::shorten; }
   void kill_at(std::size_t n) { at_ = n, error_ = EIO, kind_ = Kind::kill; }
   std::size_t calls() const { return calls_; }
+  bool killed() const { return kind_ == Kind::kill && calls_ >= at_; }
+  bool kills() const { return kind_ == Kind::kill; }
+  // Of the call that next() has just counted: it writes half.
+  bool shortens() const { return kind_ == Kind::shorten && calls_ == at_; }
+  // Counts one call: 0, or -errno.
+  int next() {
+    ++calls_;
+    const bool hit = kind_ == Kind::kill ? calls_ >= at_ : kind_ == Kind::error && calls_ == at_;
+    return hit ? -error_ : 0;
+  }
+
+ private:
+  enum class Kind { none, error, shorten, kill };
+  std::size_t calls_ = 0;
+  std::size_t at_ = std::numeric_limits<std::size_t>::max();
+  int error_ = EIO;
+  Kind kind_ = Kind::none;
+};
+
+class FaultyFs : public Fs {
+ public:
+  explicit FaultyFs(Fs& below) : below_(below), plan_(&own_) {}
+  FaultyFs(Fs& below, FaultPlan& shared) : below_(below), plan_(&shared) {}
+  ~FaultyFs() override { close_leftovers(); }
+  FaultyFs(const FaultyFs&) = delete;
+
+  void fail_at(std::size_t n, int error) { plan_->fail_at(n, error); }
+  void shorten_at(std::size_t n) { plan_->shorten_at(n); }
+  void kill_at(std::size_t n) { plan_->kill_at(n); }
+  std::size_t calls() const { return plan_->calls(); }
   void close_leftovers() {
     for (const int fd : open_) (void)below_.close(fd);
     open_.clear();
@@ -41,8 +70,7 @@ class FaultyFs final : public Fs {
   }
   ssize_t write(int fd, ByteView data) override {
     if (const int error = next()) return error;
-    const bool shorter = kind_ == Kind::shorten && calls_ == at_;
-    return below_.write(fd, shorter ? data.first((data.size() + 1) / 2) : data);
+    return below_.write(fd, plan_->shortens() ? data.first((data.size() + 1) / 2) : data);
   }
   int sync(int fd) override {
     if (const int error = next()) return error;
@@ -51,7 +79,7 @@ class FaultyFs final : public Fs {
   int close(int fd) override {
     if (const int error = next()) {
       // As in Linux: the descriptor is gone although close failed. A killed process closes nothing itself.
-      if (kind_ != Kind::kill && open_.erase(fd) != 0) (void)below_.close(fd);
+      if (!plan_->kills() && open_.erase(fd) != 0) (void)below_.close(fd);
       return error;
     }
     open_.erase(fd);
@@ -87,18 +115,11 @@ class FaultyFs final : public Fs {
   }
 
  private:
-  enum class Kind { none, error, shorten, kill };
-  int next() {
-    ++calls_;
-    const bool hit = kind_ == Kind::kill ? calls_ >= at_ : kind_ == Kind::error && calls_ == at_;
-    return hit ? -error_ : 0;
-  }
+  int next() { return plan_->next(); }
 
   Fs& below_;
-  std::size_t calls_ = 0;
-  std::size_t at_ = std::numeric_limits<std::size_t>::max();
-  int error_ = EIO;
-  Kind kind_ = Kind::none;
+  FaultPlan own_;
+  FaultPlan* plan_;
   std::set<int> open_;
 };
 

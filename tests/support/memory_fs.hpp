@@ -27,6 +27,24 @@ constexpr PowerCut kPowerCuts[] = {PowerCut::everything_unsynced_lost, PowerCut:
 
 class MemoryFs final : public Fs {
  public:
+  struct Node {
+    Bytes bytes, durable;
+  };
+  // For another way to the same files (memory_vfs.hpp). Null when there is no such file and none is to be made.
+  std::shared_ptr<Node> node(const std::string& path, bool make) {
+    const auto found = files_.find(path);
+    if (found != files_.end()) return found->second;
+    return make ? files_[path] = std::make_shared<Node>() : nullptr;
+  }
+  // The directory's entries are durable.
+  void sync_names(const std::string& dir) {
+    std::erase_if(durable_files_, [&](const auto& entry) { return parent_of(entry.first) == dir; });
+    for (const auto& entry : files_)
+      if (parent_of(entry.first) == dir) durable_files_.insert(entry);
+    for (const std::string& child : dirs_)
+      if (parent_of(child) == dir) durable_dirs_.insert(child);
+  }
+
   MemoryFs() { dirs_.insert("/home"), durable_dirs_.insert("/home"); }
 
   // The state after the machine came up again; open descriptors are gone.
@@ -117,23 +135,12 @@ class MemoryFs final : public Fs {
   }
 
  private:
-  struct Node {
-    Bytes bytes, durable;
-  };
   struct Handle {
     std::shared_ptr<Node> node;
     std::string path;
     std::size_t at;
   };
   using Files = std::map<std::string, std::shared_ptr<Node>>;
-
-  void sync_names(const std::string& dir) {
-    std::erase_if(durable_files_, [&](const auto& entry) { return parent_of(entry.first) == dir; });
-    for (const auto& entry : files_)
-      if (parent_of(entry.first) == dir) durable_files_.insert(entry);
-    for (const std::string& child : dirs_)
-      if (parent_of(child) == dir) durable_dirs_.insert(child);
-  }
 
   Files files_, durable_files_;
   std::set<std::string> dirs_, durable_dirs_;
