@@ -118,6 +118,6 @@ int main(int argc, char** argv) {
   umask(077);  // as the daemon does first
   const Status done = run(argv[1], argv[2]);
   if (done) return 0;
-  std::printf("refused: %s\n", done.error().message().c_str());
+  std::printf("refused: %s: %s\n", std::string(info(done.error().code).word).c_str(), done.error().message().c_str());
   return 1;
 }

@@ -38,8 +38,8 @@ RECORDS = {
 POLICY = {"merchants": [{"origin": "https://shop.example"}], "currency": "USD", "per_use_minor": 10000,
           "per_day_minor": 50000, "strength": "dom"}
 
-# Rows that an unlock, a lock or a look at the vault writes by itself.
-PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected"}
+# Rows that an unlock or a lock writes by itself, and the one that says that a record is about to be opened.
+PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected", "record_opened"}
 ID = re.compile(r"\b[a-z]{3}_[a-z2-7]{26}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

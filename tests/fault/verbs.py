@@ -23,6 +23,9 @@ READ_ONLY = {
               "events.subscribe"},
 }
 
+# Methods that the daemon does not have yet.
+NOT_YET = {"backup.create", "backup.verify", "backup.restore"}
+
 Given = Union[dict, Callable[["Prepared"], dict]]
 
 
