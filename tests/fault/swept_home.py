@@ -38,8 +38,8 @@ RECORDS = {
 POLICY = {"merchants": [{"origin": "https://shop.example"}], "currency": "USD", "per_use_minor": 10000,
           "per_day_minor": 50000, "strength": "dom"}
 
-# Rows that an unlock or a lock writes by itself, and the one that says that a record is about to be opened.
-PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected", "record_opened"}
+# Rows that an unlock or a lock writes by itself, and those that say what is about to be done.
+PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected", "record_opened", "recovery_resealed", "recovery_used"}
 ID = re.compile(r"\b[a-z]{3}_[a-z2-7]{26}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

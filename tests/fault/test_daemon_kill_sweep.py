@@ -35,6 +35,7 @@ ONLY = os.environ.get("POPVAULT_SWEEP_ONLY", "")
 EDGE = 20      # the first and the last stops are always there
 SHARE = 44     # of each verb, when it is not a full sweep
 AFTER = 0.05   # seconds that a daemon has for what it does behind its answer
+STEPS = 1.5    # the same for a verb that goes on in the background
 WORKERS = 2
 
 
@@ -46,14 +47,14 @@ class Killed:
         if self.tracer.stdout.readline() != b"ready\n":
             raise AssertionError("the tracer could not attach")
 
-    def go(self, wait_for_answer):
+    def go(self, wait_for_answer, after=AFTER):
         """(where it was killed, the answer that came before or None)"""
         with self.tracer as tracer:
             tracer.stdin.write(b"g")
             tracer.stdin.flush()
             answer = wait_for_answer()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                tracer.wait(AFTER)
+                tracer.wait(after)
             return tracer.communicate(timeout=30)[0].decode().strip(), answer
 
 
@@ -89,7 +90,7 @@ def strike(home, verb, prepared, number):
             descriptors.append(stack.enter_context(opened(prepared.file(verb.file[0]), verb.file[1])))
         killed = Killed(home.daemon.pid, number)
         client.start(verb.method, params or None, descriptors or None)
-        where, answer = killed.go(answer_of(client))
+        where, answer = killed.go(answer_of(client), STEPS if verb.in_steps else AFTER)
     home.kill()
     try:
         home.start()
@@ -119,10 +120,23 @@ def chosen(stops, rng):
     return sorted({*edges, *middle[rng.randrange(stride)::stride]})
 
 
-def told_apart(state, old, new):
+def told_apart(state, old, new, in_steps=False):
     if state == new:
         return "new"
-    return "old" if state == old else "neither"
+    if state == old:
+        return "old"
+    return "new" if in_steps and on_the_way(state, old, new) else "neither"
+
+
+def on_the_way(state, old, new):
+    """Whether a verb that goes on in the background was cut off between two of its steps: each step is whole, the journal
+    tells them in their order, and no record is lost."""
+    moving = ("epoch", "epochs", "journal", "records")
+    for name in {*state, *old, *new} - set(moving):
+        if state.get(name) not in (old.get(name), new.get(name)):
+            return False
+    steps = state["journal"]
+    return len(steps) > len(old["journal"]) and new["journal"][:len(steps)] == steps
 
 
 def differences(state, old, new):
@@ -160,7 +174,7 @@ class Sweep:
 
     def one(self, home, prepared, number, old, new):
         where, answer, state = strike(home, self.verb, prepared, number)
-        found = told_apart(state, old, new)
+        found = told_apart(state, old, new, self.verb.in_steps)
         if found == "old" and answer and "result" in answer and old != new:
             found = "answered, and lost"
         if found in self.counts:

@@ -178,7 +178,6 @@ class Homes:
         home.make_vault()
         self.ids = home.furnish()
         with home.owner() as owner:
-            home.unlock_raw(owner)
             words(home, owner, self.ids)
             self.ids["second"] = home.add(owner, "card", "Second", {"number": "5555555555554444", "exp_month": "01",
                                                                    "exp_year": "2033"})
