@@ -83,7 +83,7 @@ Status Session::open_files() {
 Status Session::open_store() {
   const std::string path = home_ + "/state.db";
   for (const char* suffix : {"", "-wal", "-journal"}) PV_TRY(check_own_file(*fs_, path + suffix));
-  PV_ASSIGN(store_, store::Store::open(path, *clock_));
+  PV_ASSIGN(store_, store::Store::open(path, *clock_, !exists(*fs_, vault_path(home_))));
   // A first init that was cut off before vault.enc was in place: nobody's data is in it.
   PV_ASSIGN(const auto finished, store_->meta("vault_sha256"));
   PV_ASSIGN(const auto begun, store_->meta("vault_sha256_next"));
@@ -142,6 +142,8 @@ Status Session::init(VaultMode mode, const SecretBytes& key) {
     vault_key_ = key.clone();
     return commit(tx);
   }();
+  // Nothing more is written with keys that state.db does not know.
+  if (!made && !exists(*fs_, vault_path(home_))) keys_.reset();
   lock();
   if (made) return {};
   // Without vault_sha256 the next open would drop this state.db as well.

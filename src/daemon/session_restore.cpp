@@ -124,6 +124,9 @@ Status Session::restore(const SecretBytes& key, const Manifest& manifest, const 
     PV_ASSIGN(auto tx, store_->begin());
     return put_restored(tx, key, manifest, recovery, read);
   }();
+  // Nothing more is written with keys that state.db does not know.
+  FileStat st;
+  if (!made && fs_->stat_path(vault_path(home_), st) < 0) keys_.reset();
   lock();
   if (made) return {};
   store_.reset();

@@ -32,6 +32,7 @@ Result<Database> Database::open(const std::string& path) {
   Database out(db);
   if (opened != SQLITE_OK) return out.error("opening state.db");
   sqlite3_extended_result_codes(db, 1);
+  PV_TRY(out.keep_log(true));
   // EXCLUSIVE: no other process writes beside us, and the WAL index stays in our memory.
   PV_TRY(out.script("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                     "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON;"
@@ -107,6 +108,11 @@ tl::unexpected<Error> Database::error(std::string_view what) const {
     case SQLITE_LOCKED: return fail(Errc::daemon_running, "state.db is in use");
     default: return fail(Errc::io_error, detail);
   }
+}
+
+Status Database::keep_log(bool keep) {
+  if (sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr) != SQLITE_OK) return error("state.db");
+  return {};
 }
 
 Status Database::script(const char* sql) {

@@ -59,6 +59,10 @@ class Database {
   Database& operator=(Database&& other) noexcept;
   Database(const Database&) = delete;
 
+  // Whether closing leaves the write-ahead log as it is. From the start on it does, until what it says was checked:
+  // a log that is damaged would be thrown away.
+  Status keep_log(bool keep);
+
   Status script(const char* sql);
   // The text of every table, index, trigger and view.
   Result<std::string> schema();

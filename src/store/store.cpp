@@ -1,5 +1,6 @@
 #include "store/store.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -39,15 +40,18 @@ std::string select_from(Table table) {
 
 std::string_view to_string(Table table) noexcept { return kNames[static_cast<std::size_t>(table)]; }
 
-Result<Store> Store::open(const std::string& path, const Clock& clock) {
+Result<Store> Store::open(const std::string& path, const Clock& clock, bool make) {
+  constexpr off_t kSmallest = 512;  // what SQLite takes for a database without a page
+  struct stat st {};
+  if (!make && stat(path.c_str(), &st) == 0 && st.st_size < kSmallest) return fail(Errc::state_corrupt, "state.db is empty");
   PV_ASSIGN(Database db, Database::open(path));
   Store out(std::move(db), path, clock);
-  PV_TRY(out.migrate());
+  PV_TRY(out.migrate(make));
   PV_TRY(out.load_head());
   return out;
 }
 
-Status Store::migrate() {
+Status Store::migrate(bool make) {
   PV_ASSIGN(const std::int64_t version, number("PRAGMA user_version"));
   if (version > kSchemaVersion) {
     const auto needs = meta("needs");
@@ -59,6 +63,8 @@ Status Store::migrate() {
   if (version == 0) {
     PV_ASSIGN(const std::int64_t tables, number("SELECT count(*) FROM sqlite_master"));
     if (tables != 0) return fail(Errc::state_corrupt, "state.db is not popvault's");
+    // What it held may still stand in a log that a flipped bit made unreadable.
+    if (!make) return fail(Errc::state_corrupt, "state.db is empty");
     return step(0, kSchemaVersion);
   }
   PV_TRY(check_schema(version));

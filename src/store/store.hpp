@@ -71,7 +71,8 @@ class Store {
  public:
   // An older schema is moved forward one step at a time, after a copy that was checked. A newer one is
   // newer_version and names the version it needs.
-  static Result<Store> open(const std::string& path, const Clock& clock);
+  // `make`: an empty or absent file becomes an empty store; otherwise it is state_corrupt and stays as it is.
+  static Result<Store> open(const std::string& path, const Clock& clock, bool make = true);
 
   // The "row" key; reset() takes it away again.
   void unseal(SecretBytes row_key) { row_key_ = std::move(row_key); }
@@ -141,13 +142,14 @@ class Store {
  private:
   friend class Transaction;
   Store(Database db, std::string path, const Clock& clock) : db_(std::move(db)), path_(std::move(path)), clock_(&clock) {}
-  Status migrate();
+  Status migrate(bool make);
   Status check_schema(std::int64_t version);
   Status copy_before(std::int64_t version);
   Status step(std::int64_t from, std::int64_t to);
   Result<std::vector<Row>> unverified(std::string_view sql, std::initializer_list<Value> values = {});
   Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
+  Status verify_rows(const journal::Head& mirrored);
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
   bool sealed_well(Table table, std::string_view id, std::int64_t version, std::string_view body, ByteView mac) const;

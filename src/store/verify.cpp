@@ -156,12 +156,18 @@ Result<journal::Head> Store::verify_chain() {
 Status Store::check_indexes() {
   std::string answer;
   PV_TRY(db_.run("PRAGMA integrity_check(1)", {}, [&](const Columns& c) { return answer = c.text(0), false; }));
-  if (answer != "ok") return fail(Errc::state_corrupt, "state.db is not whole");
+  return answer == "ok" ? Status{} : fail(Errc::state_corrupt, "state.db is not whole");
+}
+
+Status Store::verify_against(const journal::Head& mirrored) {
+  PV_TRY(verify_rows(mirrored));
+  // Not before: nothing is written to a file that is damaged.
+  PV_TRY(db_.keep_log(false));
   // Those that money and identity hang on are made anew as well.
   return db_.script("REINDEX agents; REINDEX purchases; REINDEX ledger");
 }
 
-Status Store::verify_against(const journal::Head& mirrored) {
+Status Store::verify_rows(const journal::Head& mirrored) {
   PV_TRY(check_indexes());
   journal::Verifier verifier;
   Expected expected;

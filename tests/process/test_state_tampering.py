@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from support.home import PASSPHRASE, Home
 
 REFUSED = ("state_corrupt", "state_rolled_back", "journal_broken", "wrong_key", "vault_corrupt", "vault_missing")
-SEALED = ("records", "agents", "policies", "settings", "purchases", "ledger")
+SEALED = ("records", "agents", "policies", "settings", "purchases", "ledger", "epochs")
 
 
 class Tampering(unittest.TestCase):
@@ -210,12 +210,28 @@ class Tampering(unittest.TestCase):
             with self.subTest(kind=kind):
                 self.put(self.new)
                 with self.database() as db:
-                    seq, at, previous = db.execute("SELECT seq, at, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
-                    digest = hashlib.sha256(previous + b"PVJ1" + struct.pack(">QQHI", seq + 1, at, kind, len(body)) +
-                                            body.encode()).digest()
-                    db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", (seq + 1, at, kind, body, digest))
+                    self.append(db, kind, body)
                     db.execute("UPDATE agents SET version = ?2, body = ?3, mac = ?4 WHERE id = ?1", row)
                 self.refused(("state_corrupt", "state_rolled_back", "journal_broken"))
+
+    def test_begin_anew_with_first_versions(self):
+        """As a restored backup does: only that vault.enc does not know of it."""
+        with self.database() as db:
+            changes = []
+            for table in SEALED:
+                db.execute("DELETE FROM %s WHERE version > 1" % table)
+                changes += [{"digest": hashlib.sha256(body.encode()).hexdigest(), "id": identity, "table": table, "version": 1}
+                            for identity, body in db.execute("SELECT id, body FROM %s" % table)]
+            self.assertGreater(len(changes), 3)
+            self.append(db, 92, json.dumps({"changes": changes}, separators=(",", ":"), sort_keys=True))  # vault_restored
+        self.refused(("state_rolled_back", "state_corrupt"))
+
+    def append(self, db, kind, body):
+        """A row at the end of the journal, as anybody can make one."""
+        seq, at, previous = db.execute("SELECT seq, at, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        head = b"PVJ1" + struct.pack(">QQHI", seq + 1, at, kind, len(body))
+        digest = hashlib.sha256(previous + head + body.encode()).digest()
+        db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", (seq + 1, at, kind, body, digest))
 
     def test_another_key_for_an_agent(self):
         self.edit(("UPDATE agents SET body = json_set(body, '$.key_sha256', ?) WHERE id = ?", "ab" * 32,
