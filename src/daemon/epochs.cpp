@@ -114,6 +114,7 @@ Status place_moved(Session& session, const std::vector<Moved>& moved) {
   const Status committed = commit_moved(session, moved);
   // The rows decide which blobs are in use, also when only vault.enc could not be written.
   const bool stands = session.store().head().seq != before;
+  if (!stands && !surely_undone(committed.error())) return committed;
   for (const Moved& m : moved) {
     const BlobPlace now = place_of(m.row);
     const Status removed =
@@ -168,7 +169,9 @@ Status rotate(Session& session, std::string_view reason) {
   body.set("reason", reason);
   PV_TRY(tx.journal(journal::Kind::epoch_rotated, std::move(body)));
   PV_TRY(session.commit(tx, [](Keyring& keys) { keys.begin_epoch(); }));
-  return destroy_drained(session);
+  // The rotation is done, whatever becomes of this.
+  if (const Status destroyed = destroy_drained(session); !destroyed) log_warning("destroying drained epochs: " + destroyed.error().message());
+  return {};
 }
 
 Result<bool> rotation_due(Session& session) {

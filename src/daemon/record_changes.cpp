@@ -57,7 +57,8 @@ Result<MaskedView> edit_record(Session& session, const store::Row& record, const
   const Status stored = put_row(session, next, journal::Kind::record_edited);
   const bool stands = session.store().head().seq != head;
   const BlobPlace place = stands ? place_of(record) : place_of(next);
-  (void)remove_blob_of(session, place, stands ? record.body["blob"].text_or("") : sealed.blob);
+  if (stands || surely_undone(stored.error()))
+    (void)remove_blob_of(session, place, stands ? record.body["blob"].text_or("") : sealed.blob);
   PV_TRY(stored);
   PV_TRY(destroy_drained(session));
   return view_of(session, next);

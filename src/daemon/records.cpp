@@ -49,7 +49,7 @@ Result<MaskedView> add_record(Session& session, const std::string& kind, const s
   if (!stored) {
     // Unless only vault.enc is behind: then the row stands and needs its blob.
     const auto there = session.store().exists(store::Table::records, row.id);
-    if (there && !*there)
+    if (there && !*there && surely_undone(stored.error()))
       (void)remove_blob(session.fs(), session.home(), sealed.place.kind, sealed.place.epoch, sealed.blob);
     return tl::unexpected(stored.error());
   }

@@ -33,6 +33,10 @@ Json to_json(const MaskedView& view);
 Result<Json> list_records(Session& session, std::string_view member, std::string_view kind, std::string_view cursor,
                           std::int64_t limit, const std::function<bool(const store::Row&)>& wanted);
 
+// Whether a commit that failed cannot come back to life: one whose log was written and could not be synced stands after
+// a crash. The blob that its row points to is left then; remove_orphans takes it when nothing points to it.
+inline bool surely_undone(const Error& error) noexcept { return error.code != Errc::io_error; }
+
 // The blob that a pointer names, checked against its SHA-256. Ciphertext.
 Result<Bytes> read_record_blob(Session& session, const store::Row& record);
 BlobPlace place_of(const store::Row& record);
