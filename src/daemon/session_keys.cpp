@@ -123,39 +123,38 @@ Status Session::heal_slot() {
   if (!keys_->recovery_key()) return {};
   PV_ASSIGN(const auto row, store_->get(store::Table::settings, kRecoveryRow));
   const auto slot = read_owned(*fs_, slot_path(home_), kMaxSlot);
-  const bool right = slot && row && row->body["slot_sha256"].text_or("") == crypto::sha256(*slot).hex() &&
-                     row->body["public_key"].text_or("") == keys_->recovery_key()->hex();
-  if (right) return {};
+  const bool new_words = !row || row->body["public_key"].text_or("") != keys_->recovery_key()->hex();
+  if (!new_words && slot && row->body["slot_sha256"].text_or("") == crypto::sha256(*slot).hex()) return {};
   PV_ASSIGN(const Bytes fresh, write_slot(*keys_, {&vault_key_}));
   PV_ASSIGN(auto tx, begin());
   PV_TRY(put_slot_row(tx, fresh));
   Json body;
-  body.set("reason", slot ? "not as written" : info(slot.error().code).word);
-  PV_TRY(tx.journal(journal::Kind::recovery_resealed, std::move(body)));
+  if (new_words) {
+    body.set("public_key", keys_->recovery_key()->hex());
+    PV_TRY(tx.journal(journal::Kind::recovery_created, std::move(body)));
+  } else {
+    body.set("reason", slot ? "not as written" : info(slot.error().code).word);
+    PV_TRY(tx.journal(journal::Kind::recovery_resealed, std::move(body)));
+  }
   return commit(tx);
 }
 
+// The keyring first, which alone holds the seed: cut off behind that, heal_slot writes the row at the next unlock. The other
+// way round the journal would tell of words that the vault does not know.
 Status Session::enroll_recovery(const crypto::X25519PublicKey& key, SecretBytes signing) {
   PV_TRY(begin());
   Keyring next = keys_->clone();
   next.set_recovery(key, signing.clone());
-  PV_ASSIGN(const Bytes slot, write_slot(next, {&vault_key_}));
-  const auto enrolled = [&]() -> Status {
+  PV_TRY(write_slot(next, {&vault_key_}));
+  const auto taken_in = [&]() -> Status {
     PV_ASSIGN(auto tx, begin());
-    PV_ASSIGN(auto row, store_->get_with_deleted(store::Table::settings, kRecoveryRow));
-    store::Row setting = row ? *row : store::Row{std::string(kRecoveryRow), 0, {}};
-    setting.body.set("created_at", clock_->now());
-    setting.body.set("public_key", key.hex());
-    setting.body.set("slot_sha256", crypto::sha256(slot).hex());
-    PV_TRY(tx.put(store::Table::settings, setting));
-    Json body;
-    body.set("public_key", key.hex());
-    PV_TRY(tx.journal(journal::Kind::recovery_created, std::move(body)));
     return commit(tx, [&](Keyring& keys) { keys.set_recovery(key, std::move(signing)); });
   }();
+  const bool stands = keys_->recovery_key() && *keys_->recovery_key() == key;
   // The slot of words that were not taken in would shut the old ones out.
-  if (!enrolled && !(keys_->recovery_key() && *keys_->recovery_key() == key)) (void)heal_slot();
-  return enrolled;
+  const Status healed = heal_slot();
+  if (!stands || !taken_in) return taken_in;
+  return healed ? healed : fail(healed.error().code, "it is done, but: " + healed.error().detail);
 }
 
 Result<std::vector<SecretBytes>> Session::open_slot_with(const SecretBytes& recovery_secret) {
@@ -184,10 +183,10 @@ Status Session::recover(const SecretBytes& recovery_secret, SecretBytes key) {
     return fail(Errc::words_wrong);
   }
   const auto recovered = [&]() -> Status {
-    PV_TRY(rekey(VaultMode::passphrase, std::move(key)));
     PV_ASSIGN(auto tx, begin());
     PV_TRY(tx.journal(journal::Kind::recovery_used, {}));
-    return commit(tx);
+    PV_TRY(commit(tx));
+    return rekey(VaultMode::passphrase, std::move(key));
   }();
   if (!recovered) lock();
   return recovered;
