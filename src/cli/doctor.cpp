@@ -126,7 +126,7 @@ void check_home(Findings& out, const Paths& paths) {
   const bool vault = check_entry(out, paths.home + "/vault.enc", FileType::regular);
   const bool state = check_entry(out, paths.home + "/state.db", FileType::regular);
   for (const char* name :
-       {"/.vault_mode", "/.machine_id", "/config.json", "/popvaultd.log", "/state.db-wal", "/state.db-shm"})
+       {"/.vault_mode", "/.machine_id", "/.narrowed", "/slots/recovery.slot", "/config.json", "/popvaultd.log", "/state.db-wal", "/state.db-shm"})
     check_entry(out, paths.home + name, FileType::regular);
   for (const char* name : {"/blobs", "/slots"}) check_entry(out, paths.home + name, FileType::directory);
   check_entry(out, paths.runtime, FileType::directory);
@@ -148,6 +148,21 @@ void check_programs(Findings& out) {
               "install popvault again");
 }
 
+// What the daemon finds: whether the files belong together, and each blob that its record cannot use.
+void check_files(Findings& out, OwnerSession& session) {
+  const auto checked = session.call("vault.check");
+  if (!checked) return out.add("files", checked.error());
+  const Json::Array* problems = (*checked)["problems"].array();
+  for (const Json& problem : problems != nullptr ? *problems : Json::Array{}) {
+    const std::string id = problem["id"].text_or("");
+    const std::string text = problem["problem"].text_or("?");
+    out.add(Level::problem, "files", id.empty() ? text : problem["file"].text_or("?") + " of " + id + ": " + text,
+            problem["remedy"].text_or(""));
+  }
+  const auto count = (*checked)["checked"].int_or(0);
+  if ((*checked)["ok"].bool_or(false)) out.add(Level::ok, "files", std::to_string(count) + " blob(s) are as they were written");
+}
+
 void check_daemon(Findings& out, const Context& context) {
   auto session = OwnerSession::open(context, IfStopped::refuse);
   if (!session && session.error().code == Errc::daemon_unreachable)
@@ -162,9 +177,12 @@ void check_daemon(Findings& out, const Context& context) {
   if ((*status)["frozen"].bool_or(false)) out.add("daemon", Error{Errc::frozen, {}});
   if (const auto* warnings = (*status)["warnings"].array())
     for (const Json& warning : *warnings) out.add(Level::note, "daemon", warning.text_or("?"));
+  const std::string state = (*status)["state"].text_or("");
+  if (state == "uninitialised") return;
   const auto journal = session->call("audit.verify");
   if (journal && !(*journal)["ok"].bool_or(false)) out.add("journal", Error{Errc::journal_broken, {}});
-  if (!journal && journal.error().code == Errc::journal_broken) out.add("journal", journal.error());
+  if (!journal) out.add(state == "damaged" ? "files" : "journal", journal.error());
+  if (state != "damaged") check_files(out, *session);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,6 +46,7 @@ struct Application {
   Rates refusals{10, 1.0 / 60};
   std::int64_t refusals_left_out = 0;
   std::set<std::string> connecting{};                          // purchases on their way to an injector
+  std::optional<Error> unlock_refused{};                       // why, when the files were the reason
   bool unlocking = false;                                      // a key is being derived
   std::uint64_t locks = 0;                                     // how often lock() was called
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections

@@ -7,6 +7,7 @@
 #include "crypto/compiled_salt.hpp"
 #include "crypto/digest.hpp"
 #include "daemon/epochs.hpp"
+#include "daemon/file_check.hpp"
 #include "daemon/handlers.hpp"
 #include "daemon/log.hpp"
 #include "daemon/records.hpp"
@@ -165,6 +166,14 @@ Status vault_check(Application& app, Call& call) {
           if (const std::string problem = problem_now(app.session, pointer); !problem.empty())
             problems.push_back(problem_to_json(pointer, problem));
         Json out;
+        for (const FileProblem& problem : check_files(app.session, app.unlock_refused)) {
+          Json item;
+          item.set("file", problem.file);
+          item.set("problem", problem.problem);
+          item.set("remedy", problem.remedy);
+          item.set("what", "file");
+          problems.push_back(std::move(item));
+        }
         out.set("checked", static_cast<std::int64_t>(pointers->size()));
         out.set("ok", problems.empty());
         out.set("problems", std::move(problems));

@@ -37,12 +37,18 @@ Status init_now(Application& app, VaultMode mode, const SecretBytes& key, Reply&
   return {};
 }
 
+bool is_damage(Errc code) {
+  return code == Errc::state_corrupt || code == Errc::state_rolled_back || code == Errc::journal_broken;
+}
+
 Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
   const Status unlocked = app.session.unlock(std::move(key));
+  app.unlock_refused = unlocked ? std::nullopt : std::optional(unlocked.error());
   if (!unlocked) {
     Json body;
     body.set("reason", info(unlocked.error().code).word);
-    app.note_refusal(journal::Kind::unlock_failed, std::move(body));
+    // A state.db that is damaged is evidence: nothing is written to it.
+    if (!is_damage(unlocked.error().code)) app.note_refusal(journal::Kind::unlock_failed, std::move(body));
     return unlocked;
   }
   log_info("unlocked");

@@ -58,6 +58,8 @@ class Session {
   // is folded into sealed rows at the next unlock or housekeeping.
   Status narrow(std::string_view what, std::string_view id);
   bool narrowed(std::string_view what, std::string_view id) const;
+  // Whether state.db still has what .narrowed says was narrowed last.
+  Status check_narrowed_mark();
   // Folds what is pending, while unlocked.
   Status fold_narrowings();
 
@@ -105,7 +107,6 @@ class Session {
   Status check_vault_file(ByteView file);
   Status seal_frozen(bool frozen);
   Status collect_narrowings(std::uint64_t mirrored);
-  Status check_narrowed_mark();
   Status mirror();
   Status resolve_rekey();
   Status finish_rekey();
