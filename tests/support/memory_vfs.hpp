@@ -11,7 +11,9 @@
 
 #include <cstring>
 #include <new>
+#include <random>
 #include <string>
+#include <utility>
 
 #include "support/faulty_fs.hpp"
 #include "support/memory_fs.hpp"
@@ -33,8 +35,10 @@ class MemoryVfs {
       sqlite3_snprintf(size, out, "%s", name);
       return SQLITE_OK;
     };
+    // Never twice the same: a log's salt tells its frames from those of the log before it.
     vfs_.xRandomness = [](sqlite3_vfs*, int size, char* out) {
-      std::memset(out, 7, static_cast<std::size_t>(size));
+      static std::mt19937 generator(7);
+      std::generate_n(out, size, [] { return static_cast<char>(generator()); });
       return size;
     };
     vfs_.xSleep = [](sqlite3_vfs*, int) { return 0; };

@@ -205,7 +205,11 @@ class Sweep {
   void judge(const Outcome& outcome, MemoryFs& files, const std::string& what) {
     ++report_.cases;
     const std::string found = state_of(files);
-    if (found != old_ && found != new_) return complain(what, found);
+    if (found != old_ && found != new_) {
+      const auto at = static_cast<std::size_t>(&files - outcome.states.data());
+      return complain(what + ", state " + std::to_string(at) + " of " + std::to_string(outcome.states.size()) + ", answered " +
+                      (outcome.status ? "done" : outcome.status.error().message()), found);
+    }
     const bool last = &files == &outcome.states.back();
     const std::string said = outcome.status ? "" : outcome.status.error().detail;
     const bool maybe = verb_.counts_at_once || said.find("it is done") != said.npos || said.find("is written") != said.npos;

@@ -19,6 +19,7 @@ constexpr const char* kPath = "/home/state.db";
 Result<Store> open() {
   PV_ASSIGN(Store store, Store::open(kPath, system_clock()));
   store.unseal(SecretBytes::copy_of(Bytes(32, 1)));
+  PV_TRY(store.verify_against(store.head()));
   return store;
 }
 
@@ -48,9 +49,7 @@ int rows_in(MemoryFs& files) {
   FaultPlan none;
   MemoryVfs vfs(files, none);
   auto store = open();
-  if (!store) return -1;
-  const auto head = store->verify_chain();
-  if (!head || !store->verify_against(*head)) return -1;
+  if (!store || !store->verify_chain()) return -1;
   const auto rows = store->all(Table::agents);
   return rows ? static_cast<int>(rows->size()) : -1;
 }
