@@ -40,6 +40,12 @@ Status remove_blob_of(Session& session, const BlobPlace& place, const std::strin
   return removed;
 }
 
+Status end_drained(Session& session) {
+  const Status ended = destroy_drained(session);
+  if (ended) return {};
+  return fail(ended.error().code, "it is done, but a drained epoch stays for now: " + ended.error().detail);
+}
+
 }  // namespace
 
 Result<MaskedView> edit_record(Session& session, const store::Row& record, const std::optional<std::string>& label,
@@ -60,7 +66,7 @@ Result<MaskedView> edit_record(Session& session, const store::Row& record, const
   if (stands || surely_undone(stored.error()))
     (void)remove_blob_of(session, place, stands ? record.body["blob"].text_or("") : sealed.blob);
   PV_TRY(stored);
-  PV_TRY(destroy_drained(session));
+  PV_TRY(end_drained(session));
   return view_of(session, next);
 }
 
@@ -84,8 +90,9 @@ Status shred_record(Session& session, store::Row record) {
   gone.set("shredded_at", session.clock().now());
   record.body = std::move(gone);
   PV_TRY(put_row(session, record, journal::Kind::record_shredded));
-  PV_TRY(remove_blob_of(session, place, blob));
-  return destroy_drained(session);
+  if (const Status removed = remove_blob_of(session, place, blob); !removed)
+    return fail(removed.error().code, "it is done, but its blob stays until the next unlock: " + removed.error().detail);
+  return end_drained(session);
 }
 
 Result<std::size_t> shred_overdue(Session& session) {
