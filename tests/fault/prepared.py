@@ -23,7 +23,6 @@ def methods_of(table):
 class Kitchen:
     def __init__(self, folder):
         self.folder = folder
-        self.methods = methods_of("kOwnerMethods") | methods_of("kAgentMethods")
         self._lock = threading.Lock()
         self._bases = {}
 

@@ -129,7 +129,7 @@ class FullDisk(unittest.TestCase):
         problems = []
         with Kitchen(self.folder) as kitchen:
             for verb in VERBS:
-                if verb.method not in kitchen.methods or ONLY not in verb.name:
+                if ONLY not in verb.name:
                     continue
                 with kitchen.prepared(verb) as prepared, kitchen.spare_home(prepared) as home, self.mounted(home):
                     self.lay_out(home, prepared.source)

@@ -23,9 +23,6 @@ READ_ONLY = {
               "events.subscribe"},
 }
 
-# Methods that the daemon does not have yet.
-NOT_YET = {"backup.create", "backup.verify", "backup.restore"}
-
 Given = Union[dict, Callable[["Prepared"], dict]]
 
 
@@ -194,7 +191,7 @@ VERBS = [
     Verb("session.hello with a wrong key", {"agent_key": "pak_" + "x" * 40, "client": "x"}, door="agent",
          refusal="unauthenticated"),
     Verb("purchase.request", lambda p: purchase_params(p.ids["card"], "new"), door="agent"),
-    Verb("purchase.request, denied", lambda p: purchase_params(p.ids["card"], "new", 1000000), door="agent"),
+    Verb("purchase.request over the limit", lambda p: purchase_params(p.ids["card"], "new", 1000000), door="agent"),
     Verb("purchase.cancel", purchase, door="agent", prepare=asked),
     Verb("purchase.fill without a browser", lambda p: {**purchase(p), "page": {"url": SHOP + "/pay"}}, door="agent",
          prepare=approved, refusal="browser_not_enrolled", changes=False),

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/epochs.hpp"
+#include "daemon/record_changes.hpp"
 #include "daemon/records.hpp"
 #include "daemon/session.hpp"
 #include "support/memory_vfs.hpp"
@@ -22,6 +24,8 @@ using test::MemoryVfs;
 constexpr const char* kHome = "/home/vault";
 
 SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
+SecretBytes other_key() { return SecretBytes::copy_of(Bytes(32, 9)); }
+SecretBytes words() { return SecretBytes::copy_of(Bytes(32, 5)); }  // the secret that recovery words give
 
 SecretFields card() {
   SecretFields out;
@@ -33,6 +37,23 @@ SecretFields card() {
 
 Status add(Session& session, const char* label) {
   PV_TRY(add_record(session, "card", label, card()));
+  return {};
+}
+
+store::Row first_record(Session& session) {
+  const auto rows = session.store().all(store::Table::records);
+  EXPECT_TRUE(rows && !rows->empty());
+  return rows->front();
+}
+
+Status enroll(Session& session) {
+  return session.enroll_recovery(crypto::x25519_public(words()), SecretBytes::copy_of(Bytes(32, 6)));
+}
+
+Status edit(Session& session) {
+  SecretFields changes;
+  PV_TRY(changes.set("holder", as_bytes("Grace Hopper")));
+  PV_TRY(edit_record(session, first_record(session), "Edited", changes));
   return {};
 }
 
@@ -78,16 +99,30 @@ const std::vector<Verb>& verbs() {
       {"freeze while locked", Begin::locked, [](Session& s) { return s.set_frozen(true); }, true},
       {"thaw", Begin::unlocked, [](Session& s) { return s.set_frozen(false); }, false,
        [](Session& s) { return s.set_frozen(true); }},
+      {"rekey", Begin::unlocked, [](Session& s) { return s.rekey(VaultMode::passphrase, other_key()); }},
+      {"rekey with recovery words", Begin::unlocked,
+       [](Session& s) { return s.rekey(VaultMode::passphrase, other_key()); }, false, enroll},
+      {"enroll recovery words", Begin::unlocked, enroll},
+      {"recover", Begin::locked, [](Session& s) { return s.recover(words(), other_key()); }, false, enroll},
+      {"edit", Begin::unlocked, edit},
+      {"trash", Begin::unlocked, [](Session& s) { return trash_record(s, first_record(s)); }},
+      {"shred", Begin::unlocked, [](Session& s) { return shred_record(s, first_record(s)); }},
+      {"rotate", Begin::unlocked, [](Session& s) { return rotate(s, "owner"); }},
+      {"re-encrypt", Begin::unlocked, [](Session& s) { return rewrap(s, {first_record(s)}); }, false,
+       [](Session& s) { return rotate(s, "owner"); }},
       {"note", Begin::unlocked, [](Session& s) { return s.note(journal::Kind::recovery_failed, {}); }},
   };
   return kVerbs;
 }
 
-// Rows that say how it came to be and not how it is: a freeze that cannot be sealed is written as a narrowing.
+// Rows that say how it came to be and not how it is: a freeze that cannot be sealed is written as a narrowing, an epoch
+// that nothing points to ends when there is time for it.
 bool passing(journal::Kind kind) {
   using enum journal::Kind;
-  return kind == unlocked || kind == locked || kind == unlock_failed || kind == frozen || kind == narrowed_locked ||
-         kind == narrowings_applied;
+  constexpr journal::Kind kPassing[] = {unlocked,           locked,        unlock_failed, frozen,       narrowed_locked,
+                                        narrowings_applied, record_opened, epoch_drained, epoch_destroyed,
+                                        recovery_used,      recovery_resealed};
+  return std::find(std::begin(kPassing), std::end(kPassing), kind) != std::end(kPassing);
 }
 
 // Everything that a good machine finds, or why it finds nothing.
@@ -99,8 +134,13 @@ std::string state_of(MemoryFs& files) {
   Session& s = **session;
   if (s.state() == State::uninitialised) return "nothing";
   if (s.state() == State::damaged) return "damaged: " + s.damage().message();
-  if (const Status opened = s.unlock(key()); !opened) return "locked: " + opened.error().message();
-  std::string out = s.frozen() ? "frozen" : "thawed";
+  std::string out = "first key, ";
+  if (Status opened = s.unlock(key()); !opened) {
+    if (opened.error().code == Errc::wrong_key) out = "other key, ", opened = s.unlock(other_key());
+    if (!opened) return "locked: " + opened.error().message();
+  }
+  out += s.keys().recovery_key() ? "words, " : "";
+  out += s.frozen() ? "frozen" : "thawed";
   const auto rows = s.store().all(store::Table::records);
   if (!rows) return "records: " + rows.error().message();
   std::multimap<std::string, std::string> records;
@@ -108,7 +148,8 @@ std::string state_of(MemoryFs& files) {
     const auto view = view_of(s, row);
     const auto blob = read_record_blob(s, row);
     const bool opens = blob && open_record(s.keys(), place_of(row), *blob);
-    records.emplace(view ? view->label : "?", opens ? " opens" : " does not open");
+    const std::string trashed = row.body["trashed_at"].is_null() ? "" : " from the trash";
+    records.emplace(view ? view->label : "?", (opens ? " opens" : " does not open") + trashed);
   }
   for (const auto& [label, what] : records) out.append("; ").append(label).append(what);
   const auto journal = s.store().journal_after(0, 1000);
