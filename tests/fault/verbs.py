@@ -212,8 +212,9 @@ VERBS = [
     Verb("vault.rekey with recovery words", {"mode": "passphrase"}, {"key": NEW_KEY}, proof=True, prepare=words),
     Verb("vault.rekey from machine", {"mode": "passphrase"}, {"key": NEW_KEY}, proof=True, mode="machine"),
     Verb("backup.create", {"recipients": []}, proof=True, prepare=words, file=("new-backup", os.O_RDWR | os.O_CREAT)),
-    Verb("backup.verify", fields={"identity": RECOVERY, "signing": SIGNING}, start="locked", prepare=backed_up,
-         file=("backup", os.O_RDONLY)),
+    Verb("backup.verify", fields={"identity": RECOVERY, "signing": SIGNING}, prepare=backed_up, file=("backup", os.O_RDONLY)),
+    Verb("backup.verify while locked", fields={"identity": RECOVERY, "signing": SIGNING}, start="locked", prepare=backed_up,
+         file=("backup", os.O_RDONLY), changes=False),
     Verb("backup.restore", fields={"identity": RECOVERY, "signing": SIGNING, "key": NEW_KEY}, start="none",
          prepare=backed_up, file=("backup", os.O_RDONLY)),
 ]
