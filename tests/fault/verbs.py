@@ -177,7 +177,7 @@ VERBS = [
     Verb("record.remove", card, proof=True),
     Verb("record.remove now", lambda p: {"id": p.ids["card"], "now": True}, proof=True),
     Verb("record.remove now, from the trash", lambda p: {"id": p.ids["card"], "now": True}, proof=True, prepare=removed),
-    Verb("record.restore", card, prepare=removed),
+    Verb("record.restore", card, proof=True, prepare=removed),
     Verb("record.reveal", card, proof=True),
     # Who may do what.
     Verb("agent.add", NEW_AGENT, proof=True),
