@@ -48,7 +48,7 @@ void Application::after_unlock() {
 
 Status Application::keep_schedule() {
   PV_ASSIGN(const bool due, rotation_due(session));
-  const bool revoked = session.take_revoked_while_locked();
+  PV_ASSIGN(const bool revoked, revoked_since_rotation(session));
   if (revoked || due) PV_TRY(rotate(session, revoked ? "agent_revoked" : "schedule"));
   PV_ASSIGN(const bool near, sweep_due(session));
   if (near) start_sweep();

@@ -181,6 +181,19 @@ Result<bool> rotation_due(Session& session) {
   return false;
 }
 
+Result<bool> revoked_since_rotation(Session& session) {
+  PV_ASSIGN(const auto rotated, session.store().last_of(journal::Kind::epoch_rotated));
+  for (const journal::Kind kind : {journal::Kind::agent_revoked, journal::Kind::narrowings_applied}) {
+    PV_ASSIGN(const auto row, session.store().last_of(kind));
+    if (!row || (rotated && rotated->seq > row->seq)) continue;
+    PV_ASSIGN(const Json body, Json::parse(row->body));
+    if (!body[kind == journal::Kind::agent_revoked ? "rotates" : "revoked"].bool_or(false)) continue;
+    PV_ASSIGN(const std::int64_t records, session.store().count_records());
+    return records > 0;
+  }
+  return false;
+}
+
 Status rewrap(Session& session, const std::vector<store::Row>& records) {
   std::vector<Moved> moved;
   for (const store::Row& record : records) {

@@ -26,6 +26,9 @@ Status reconcile_epochs(Session& session);
 // A new current epoch; the one before it drains. `reason` is for the journal: owner, schedule, agent_revoked.
 Status rotate(Session& session, std::string_view reason);
 Result<bool> rotation_due(Session& session);
+// Whether an agent that could use a record was revoked since the last rotation: the journal tells, so a cut-off
+// between the two is made good.
+Result<bool> revoked_since_rotation(Session& session);
 
 // Seals these records anew under the current epoch's key, in one transaction; those already there are left alone.
 Status rewrap(Session& session, const std::vector<store::Row>& records);

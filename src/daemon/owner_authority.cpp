@@ -6,7 +6,6 @@
 #include "base/origin.hpp"
 #include "crypto/random.hpp"
 #include "daemon/browser.hpp"
-#include "daemon/epochs.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
 #include "daemon/log.hpp"
@@ -156,20 +155,18 @@ Status agent_list(Application& app, Call& call) {
 
 namespace {
 Status seal_revocation(Session& session, store::Row row) {
+  // The keys of what it could use are to die too; once, so that epochs are not piled up with revocations, which need no
+  // proof.
+  PV_ASSIGN(const auto policy, policy_of(session, row.id));
+  const bool rotates = policy.has_value() && row.body["status"].text_or("") == "active";
   row.body.set("status", "revoked");
   PV_ASSIGN(auto tx, session.begin());
   PV_TRY(tx.put(store::Table::agents, row));
   Json body;
   body.set("agent", row.id);
+  body.set("rotates", rotates);
   PV_TRY(tx.journal(journal::Kind::agent_revoked, std::move(body)));
   return session.commit(tx);
-}
-
-// The keys of what it could use are to die too.
-Status rotate_after_revocation(Session& session, std::string_view agent) {
-  PV_ASSIGN(const auto policy, policy_of(session, agent));
-  PV_ASSIGN(const std::int64_t records, session.store().count_records());
-  return policy && records > 0 ? rotate(session, "agent_revoked") : Status{};
 }
 }  // namespace
 
@@ -187,13 +184,10 @@ Status agent_revoke(Application& app, Call& call) {
   } else {
     PV_ASSIGN(store::Row row, find_agent(session, name));
     ids.push_back(row.id);
-    const bool was_active = row.body["status"].text_or("") == "active";
     // What runs is stopped first: it must not matter whether the disk takes the row.
     app.injections.stop_agent(row.id);
     if (!seal_revocation(session, std::move(row))) PV_TRY(session.narrow("revoke", ids.back()));
-    // Once for each agent: a revocation needs no proof, and epochs are not to be piled up with it.
-    if (const Status rotated = !was_active ? Status{} : rotate_after_revocation(session, ids.back()); !rotated)
-      log_warning("rotating after a revocation: " + rotated.error().message());
+    if (const Status kept = app.keep_schedule(); !kept) log_warning("rotating after a revocation: " + kept.error().message());
   }
   for (const std::string& id : ids) {
     app.injections.stop_agent(id);

@@ -187,7 +187,10 @@ Status vault_unlock(Application& app, Call& call) {
   PV_ASSIGN(const VaultMode mode, app.session.mode());
   if (mode == VaultMode::passphrase) {
     PV_ASSIGN(SecretBytes key, take_key(call, "key"));
-    if (app.session.state() == State::unlocked) return fail(Errc::internal, "unlock while unlocked");
+    if (app.session.state() == State::unlocked) {
+      call.reply->ok(unlocked_reply(app));
+      return {};
+    }
     return unlock_now(app, std::move(key), *call.reply);
   }
   return with_machine_key(app, mode, call.reply, [&app](SecretBytes key, Reply& reply) -> Status {

@@ -76,6 +76,7 @@ Status move_purchase(store::Store& store, store::Transaction& tx, store::Row& pu
 
 Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase, std::string_view status) {
   if (!may_become(purchase.body["status"].text_or(""), status)) return {};
+  if (status == "denied") purchase.body.set("reason", "denied");
   return move_purchase(store, tx, purchase, status);
 }
 

@@ -322,6 +322,7 @@ Status Session::fold_narrowings() {
   PV_TRY(tx.clear_narrowings());
   Json body;
   body.set("count", static_cast<std::int64_t>(pending_.size()));
+  body.set("revoked", std::any_of(pending_.begin(), pending_.end(), [](const auto& n) { return n.what == "revoke"; }));
   PV_TRY(tx.journal(journal::Kind::narrowings_applied, std::move(body)));
   PV_TRY(commit(tx));
   pending_.clear();
@@ -371,7 +372,6 @@ Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) 
     PV_ASSIGN(auto row, store_->get(store::Table::agents, narrowing.id));
     if (!row) return {};
     row->body.set("status", "revoked");
-    revoked_while_locked_ = true;
     return tx.put(store::Table::agents, *row);
   }
   PV_ASSIGN(auto row, store_->get(store::Table::purchases, narrowing.id));

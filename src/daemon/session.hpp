@@ -92,9 +92,6 @@ class Session {
   using ReadBackup = std::function<Result<Manifest>(BackupVisitor&)>;
   Status restore(const SecretBytes& key, const Manifest& manifest, const RecoveryKeys* recovery, const ReadBackup& read);
 
-  // An agent was revoked while no key was there to rotate with: told once.
-  bool take_revoked_while_locked() noexcept { return std::exchange(revoked_while_locked_, false); }
-
   // The store against the mirror in memory: what unlock checked, now.
   Status verify_mirror();
   // One journal row of its own, without a change.
@@ -131,7 +128,6 @@ class Session {
   SecretBytes vault_key_;
   SecretBytes view_key_;
   Seconds expires_at_ = 0;
-  bool revoked_while_locked_ = false;
 };
 
 }  // namespace popvault::daemon

@@ -5,6 +5,7 @@
 // in place tells which key opens, and the rest is brought in line at the next start (resolve_rekey) and unlock.
 
 #include <algorithm>
+#include <cerrno>
 
 #include "crypto/sign.hpp"
 #include "daemon/epochs.hpp"
@@ -21,6 +22,8 @@ constexpr std::size_t kMaxSlot = 4096;
 constexpr std::string_view kRecoveryRow = "recovery";
 
 std::string slot_path(const std::string& home) { return home + "/slots/recovery.slot"; }
+// Of words that vault.enc is about to know.
+std::string next_slot_path(const std::string& home) { return home + "/slots/recovery.slot.next"; }
 
 crypto::PublicKey proof_key(const SecretBytes& vault_key) {
   return crypto::SigningKey::from_seed(owner_proof_seed(vault_key)).public_key();
@@ -104,7 +107,8 @@ Status Session::bring_up_to_date() {
 Result<Bytes> Session::write_slot(const Keyring& keys, std::initializer_list<const SecretBytes*> vault_keys) {
   PV_ASSIGN(Bytes slot, seal_slot(*keys.recovery_key(), keys.vault_id(), {vault_keys.begin(), vault_keys.size()}));
   PV_TRY(ensure_private_dir(*fs_, home_ + "/slots"));
-  PV_TRY(write_atomic(*fs_, slot_path(home_), slot));
+  const bool known = keys_->recovery_key() && *keys_->recovery_key() == *keys.recovery_key();
+  PV_TRY(write_atomic(*fs_, known ? slot_path(home_) : next_slot_path(home_), slot));
   return slot;
 }
 
@@ -120,12 +124,17 @@ Status Session::put_slot_row(store::Transaction& tx, ByteView slot) {
 
 // Whatever happened to the slot: it holds the key of today, sealed to the public key that is inside vault.enc.
 Status Session::heal_slot() {
-  if (!keys_->recovery_key()) return {};
+  FileStat st;
+  const bool next_there = fs_->stat_path(next_slot_path(home_), st) != -ENOENT;
+  if (!keys_->recovery_key()) return next_there ? remove_file(*fs_, next_slot_path(home_)) : Status{};
   PV_ASSIGN(const auto row, store_->get(store::Table::settings, kRecoveryRow));
   const auto slot = read_owned(*fs_, slot_path(home_), kMaxSlot);
   const bool new_words = !row || row->body["public_key"].text_or("") != keys_->recovery_key()->hex();
-  if (!new_words && slot && row->body["slot_sha256"].text_or("") == crypto::sha256(*slot).hex()) return {};
+  if (!new_words && slot && row->body["slot_sha256"].text_or("") == crypto::sha256(*slot).hex()) {
+    return next_there ? remove_file(*fs_, next_slot_path(home_)) : Status{};
+  }
   PV_ASSIGN(const Bytes fresh, write_slot(*keys_, {&vault_key_}));
+  PV_TRY(remove_file(*fs_, next_slot_path(home_)));
   PV_ASSIGN(auto tx, begin());
   PV_TRY(put_slot_row(tx, fresh));
   Json body;
@@ -157,13 +166,21 @@ Status Session::enroll_recovery(const crypto::X25519PublicKey& key, SecretBytes 
   return healed ? healed : fail(healed.error().code, "it is done, but: " + healed.error().detail);
 }
 
+// The slot, and that of newer words when their enrolment was cut off: which of them counts is decided by the key inside
+// vault.enc.
 Result<std::vector<SecretBytes>> Session::open_slot_with(const SecretBytes& recovery_secret) {
-  const auto slot = read_owned(*fs_, slot_path(home_), kMaxSlot);
-  if (slot) return open_slot(recovery_secret, vault_id(), *slot);
+  Status why = fail(Errc::recovery_missing);
+  for (const std::string& path : {slot_path(home_), next_slot_path(home_)}) {
+    const auto slot = read_owned(*fs_, path, kMaxSlot);
+    auto keys = slot ? open_slot(recovery_secret, vault_id(), *slot)
+                     : Result<std::vector<SecretBytes>>(tl::unexpected(slot.error()));
+    if (keys) return keys;
+    if (keys.error().code == Errc::vault_corrupt) keys = fail(Errc::slot_damaged);
+    if (keys.error().code != Errc::not_found) why = tl::unexpected(keys.error());
+  }
   PV_ASSIGN(const bool enrolled, store_->exists(store::Table::settings, kRecoveryRow));
-  if (!enrolled) return fail(Errc::recovery_missing);
-  if (slot.error().code == Errc::insecure_file || slot.error().code == Errc::io_error) return tl::unexpected(slot.error());
-  return fail(Errc::slot_damaged);
+  if (enrolled && why.error().code == Errc::recovery_missing) return fail(Errc::slot_damaged);
+  return tl::unexpected(why.error());
 }
 
 Status Session::recover(const SecretBytes& recovery_secret, SecretBytes key) {

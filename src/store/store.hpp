@@ -130,6 +130,7 @@ class Store {
 
   journal::Head head() const noexcept { return head_; }
   Result<std::vector<journal::Row>> journal_after(std::uint64_t seq, std::int64_t limit);
+  Result<std::optional<journal::Row>> last_of(journal::Kind kind);
   // The rows of one kind since a time, in order.
   Result<std::vector<journal::Row>> journal_of(journal::Kind kind, Seconds since);
   // Walks the whole chain: its head, or journal_broken.

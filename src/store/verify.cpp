@@ -126,6 +126,20 @@ Result<std::vector<journal::Row>> Store::journal_after(std::uint64_t seq, std::i
   return out;
 }
 
+Result<std::optional<journal::Row>> Store::last_of(journal::Kind kind) {
+  std::optional<journal::Row> out;
+  Status bad;
+  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE kind=?1 ORDER BY seq DESC LIMIT 1",
+                 {static_cast<std::int64_t>(kind)}, [&](const Columns& c) {
+                   auto row = row_of(c);
+                   if (!row) return bad = tl::unexpected(row.error()), false;
+                   out = std::move(*row);
+                   return false;
+                 }));
+  if (!bad) return tl::unexpected(bad.error());
+  return out;
+}
+
 Result<std::vector<journal::Row>> Store::journal_of(journal::Kind kind, Seconds since) {
   std::vector<journal::Row> out;
   Status bad;

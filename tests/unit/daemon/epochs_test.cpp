@@ -338,19 +338,23 @@ TEST_F(EpochsTest, BlobsThatNoRecordNamesAreRemoved) {
   EXPECT_EQ(value(id), "one");
 }
 
-TEST_F(EpochsTest, AnAgentRevokedWhileLockedAsksForARotation) {
+TEST_F(EpochsTest, ARevocationWithoutItsRotationIsMadeGood) {
+  add("one");
   store::Row agent{"agt_a", 0, {}};
   agent.body.set("status", "active");
   auto tx = session_->begin().value();
   ASSERT_TRUE(tx.put(store::Table::agents, agent));
   ASSERT_TRUE(tx.journal(journal::Kind::agent_added, {}));
   ASSERT_TRUE(session_->commit(tx));
-  EXPECT_FALSE(session_->take_revoked_while_locked());
+  EXPECT_FALSE(*revoked_since_rotation(*session_));
   session_->lock();
   ASSERT_TRUE(session_->narrow("revoke", "agt_a"));
   ASSERT_TRUE(session_->unlock(key()));
-  EXPECT_TRUE(session_->take_revoked_while_locked());
-  EXPECT_FALSE(session_->take_revoked_while_locked());
+  EXPECT_TRUE(*revoked_since_rotation(*session_));
+  reopen();
+  EXPECT_TRUE(*revoked_since_rotation(*session_));
+  ASSERT_TRUE(rotate(*session_, "agent_revoked"));
+  EXPECT_FALSE(*revoked_since_rotation(*session_));
 }
 
 }  // namespace
