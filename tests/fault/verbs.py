@@ -181,8 +181,8 @@ VERBS = [
     Verb("record.reveal", card, proof=True),
     # Who may do what.
     Verb("agent.add", NEW_AGENT, proof=True),
-    Verb("agent.revoke", {"agent": "helper"}, in_steps=True),
-    Verb("agent.revoke while locked", {"agent": "helper"}, start="locked", in_steps=True),
+    Verb("agent.revoke", {"agent": "helper"}),
+    Verb("agent.revoke while locked", {"agent": "helper"}, start="locked"),
     Verb("policy.set", {**POLICY, "agent": "second"}, proof=True),
     Verb("policy.set again", {**POLICY, "agent": "helper", "per_use_minor": 1}, proof=True),
     Verb("policy.unset", {"agent": "helper"}),
