@@ -163,6 +163,22 @@ void check_files(Findings& out, OwnerSession& session) {
   if ((*checked)["ok"].bool_or(false)) out.add(Level::ok, "files", std::to_string(count) + " blob(s) are as they were written");
 }
 
+// What an owner forgets until it is too late.
+void check_habits(Findings& out, const Json& status) {
+  if (status["epoch"]["overdue"].bool_or(false))
+    out.add(Level::note, "epochs", "a rotation of the keys is overdue", "run popvault unlock; it is done then");
+  if (status["failed_recoveries"].int_or(0) > 0)
+    out.add(Level::note, "recovery",
+            std::to_string(status["failed_recoveries"].int_or(0)) + " tries with wrong recovery words in 30 days",
+            "if they were not yours, look at popvault audit list, and who else can run programs as you");
+  if (status["state"].text_or("") != "unlocked") return;
+  if (status["recovery"].is_null())
+    out.add(Level::note, "recovery", "there are no recovery words: a lost passphrase or a new machine id loses everything",
+            "run popvault recovery create");
+  if (status["last_backup"].is_null())
+    out.add(Level::note, "backup", "no backup was made and verified", "run popvault backup create FILE");
+}
+
 void check_daemon(Findings& out, const Context& context) {
   auto session = OwnerSession::open(context, IfStopped::refuse);
   if (!session && session.error().code == Errc::daemon_unreachable)
@@ -179,6 +195,7 @@ void check_daemon(Findings& out, const Context& context) {
     for (const Json& warning : *warnings) out.add(Level::note, "daemon", warning.text_or("?"));
   const std::string state = (*status)["state"].text_or("");
   if (state == "uninitialised") return;
+  check_habits(out, *status);
   const auto journal = session->call("audit.verify");
   if (journal && !(*journal)["ok"].bool_or(false)) out.add("journal", Error{Errc::journal_broken, {}});
   if (!journal) out.add(state == "damaged" ? "files" : "journal", journal.error());

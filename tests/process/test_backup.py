@@ -165,6 +165,24 @@ class Create(Case):
         self.assertIn(b"manifest.sig", self.tool("age", "-d", "-i", key, backup, cwd=home.base))
 
 
+class Told(Case):
+    def notes(self, home):
+        return {finding["check"] for finding in home.run("doctor").json["findings"] if finding["level"] == "note"}
+
+    def test_doctor_and_status_tell_of_words_and_backups(self):
+        with Home() as home:
+            home.start()
+            home.make_vault()
+            self.assertLessEqual({"recovery", "backup"}, self.notes(home))
+            self.assertIn("last verified backup: none", home.cli("status", json_output=False).out)
+            make_words(home)
+            self.assertNotIn("recovery", self.notes(home))
+            well(home, "backup", "create", os.path.join(home.base, "told.age"), passphrase=PASSPHRASE)
+            self.assertFalse({"recovery", "backup"} & self.notes(home))
+            at = home.cli("status").json["last_backup"]
+            self.assertIn("last verified backup: " + at, home.cli("status", json_output=False).out)
+
+
 class ByHand(Case):
     def test_stock_programs_open_it(self):
         home = self.filled()
