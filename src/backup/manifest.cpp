@@ -64,7 +64,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
   out.vault = (*json)["vault"].text_or("");
   const bool read = created && read_hex((*json)["journal"]["hash"], out.journal_hash.bytes) &&
                     read_hex((*json)["sha256"], out.sha256.bytes) &&
-                    read_hex((*json)["signer"], out.signer.bytes) && out.counter > 0 &&
+                    read_hex((*json)["signer"], out.signer.bytes) && out.counter > 0 && out.counter <= kMaxBackupCounter &&
                     out.journal_seq >= 0 && out.records >= 0;
   if (!read || manifest_text(out) != text) return bad("its manifest is malformed");
   return out;

@@ -20,6 +20,7 @@
 namespace popvault {
 
 constexpr std::int64_t kBackupFormat = 1;
+constexpr std::int64_t kMaxBackupCounter = std::int64_t{1} << 53;  // what every JSON reader can hold
 constexpr std::size_t kMaxManifest = 4096;
 constexpr std::size_t kManifestSignature = 128;  // hex digits
 

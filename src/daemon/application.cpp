@@ -22,16 +22,16 @@ void PurchaseWatchers::tell(const store::Row& purchase) const {
 
 void Application::note_refusal(journal::Kind kind, Json body) {
   if (!session.has_store()) return;
-  if (!refusals.take("", session.clock().monotonic_ms())) {
-    ++refusals_left_out;
+  if (!refusals.take(std::string(journal::to_string(kind)), session.clock().monotonic_ms())) {
+    ++refusals_left_out[kind];
     return;
   }
-  if (refusals_left_out > 0) body.set("left_out", std::exchange(refusals_left_out, 0));
+  if (const std::int64_t left_out = std::exchange(refusals_left_out[kind], 0); left_out > 0) body.set("left_out", left_out);
   (void)session.note(kind, std::move(body));
 }
 
 namespace {
-constexpr std::int64_t kSweepBatch = 4;
+constexpr std::int64_t kSweepBatch = 8;
 constexpr std::int64_t kTidyAfterMs = 250;
 }  // namespace
 

@@ -40,11 +40,12 @@ struct Application {
   std::string injector_sha256;
   Rates rates{};
   PurchaseWatchers watchers{};
+  unsigned verifying = 0;                                      // backups
   bool backing_up = false;                                     // or restoring
   unsigned bad_recoveries = 0;                                 // since the last good one
   unsigned bad_proofs = 0;                                     // since the last good one
   Rates refusals{10, 1.0 / 60};
-  std::int64_t refusals_left_out = 0;
+  std::map<journal::Kind, std::int64_t> refusals_left_out{};
   std::set<std::string> connecting{};                          // purchases on their way to an injector
   std::optional<Error> unlock_refused{};                       // why, when the files were the reason
   bool unlocking = false;                                      // a key is being derived
@@ -54,8 +55,8 @@ struct Application {
   std::unique_ptr<Timer> sweeping{}, tidying{};
   std::set<std::string> damaged{};                             // records that the sweep could not read
 
-  // A journal row about a refusal that anybody can cause: ten at once, then one a minute; the next row says how
-  // many were left out.
+  // A journal row about a refusal that anybody can cause: of each kind ten at once, then one a minute; the next row of
+  // that kind says how many were left out.
   void note_refusal(journal::Kind kind, Json body);
   // What is due now that there is a key: a rotation, the sweep, blobs that killed writers left.
   void after_unlock();

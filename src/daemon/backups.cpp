@@ -1,9 +1,10 @@
 #include "daemon/backups.hpp"
 
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
 #include "backup/file_stream.hpp"
@@ -13,6 +14,7 @@
 #include "daemon/owner_keys.hpp"
 #include "daemon/records.hpp"
 #include "os/atomic_file.hpp"
+#include "os/closer.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon {
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::size_t kMostRecipients = 16;
 constexpr std::size_t kRecordsAtOnce = 32;
+constexpr unsigned kMostVerifying = 4;
 constexpr std::size_t kMaxKnown = 64 * 1024;
 constexpr store::Table kBackedUp[] = {store::Table::agents, store::Table::policies, store::Table::settings,
                                       store::Table::purchases, store::Table::ledger};
@@ -35,7 +38,7 @@ std::map<std::string, std::int64_t, std::less<>> parse_known(std::string_view te
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
     const std::size_t space = line.find(' ');
     const std::int64_t counter = space == line.npos ? 0 : std::strtoll(line.c_str() + space, nullptr, 10);
-    if (counter > 0) out[line.substr(0, space)] = counter;
+    if (counter > 0 && counter <= kMaxBackupCounter) out[line.substr(0, space)] = counter;
   }
   return out;
 }
@@ -93,15 +96,32 @@ Json to_json(const Manifest& manifest) {
   return out;
 }
 
+Status copy_all(Fs& fs, int from, int to) {
+  if (lseek(from, 0, SEEK_SET) != 0) return fail(Errc::io_error, "reading the backup");
+  FileSource source(fs, from);
+  FileSink sink(fs, to);
+  Bytes piece(256 * 1024);
+  while (true) {
+    PV_ASSIGN(const std::size_t n, source.read(piece));
+    if (n == 0) return {};
+    PV_TRY(sink.write(ByteView(piece).first(n)));
+  }
+}
+
 // One backup on its way: records a few at a time between other requests, then the rest, then it is opened and checked
 // off the loop, and only then it counts.
 class BackupJob : public std::enable_shared_from_this<BackupJob> {
  public:
   BackupJob(Application& app, Descriptor file, std::shared_ptr<Reply> reply)
-      : app_(&app), file_(std::move(file)), sink_(app.session.fs(), file_.get()), reply_(std::move(reply)) {}
+      : app_(&app), file_(std::move(file)), made_(memfd_create("popvault-backup", MFD_CLOEXEC)),
+        sink_(app.session.fs(), made_.get()), reply_(std::move(reply)) {}
+  ~BackupJob() { close_elsewhere(std::move(file_)); }
+  BackupJob(const BackupJob&) = delete;
+  BackupJob& operator=(const BackupJob&) = delete;
 
   Status start(std::vector<crypto::X25519PublicKey> recipients) {
     Session& session = app_->session;
+    if (!made_) return fail_errno(errno, "memfd_create");
     PV_ASSIGN(own_key_, session.keys().backup_key(session.keys().current_epoch()));
     recipients_ = recipients;
     recipients.push_back(crypto::x25519_public(own_key_));
@@ -147,11 +167,14 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
       PV_ASSIGN(const auto row, session.store().get(store::Table::records, ids_[at_]));
       if (!row) continue;  // shredded meanwhile
       PV_ASSIGN(const MaskedView view, view_of(session, *row));
-      PV_ASSIGN(const Bytes blob, read_record_blob(session, *row));
-      PV_ASSIGN(const SecretFields fields, open_record(session.keys(), place_of(*row), blob));
+      const auto blob = read_record_blob(session, *row);
+      const auto fields = blob ? open_record(session.keys(), place_of(*row), *blob)
+                               : Result<SecretFields>(tl::unexpected(blob.error()));
+      if (!fields)
+        return fail(fields.error().code, "the blob of " + row->id + "; see popvault doctor, and put it back or remove the record");
       RecordInfo info{row->id, view.kind, view.alias, view.label, row->body["created_at"].int_or(0), std::nullopt};
       if (in_trash(*row)) info.trashed_at = row->body["trashed_at"].int_or(0);
-      PV_TRY(writer_->add_record(info, fields));
+      PV_TRY(writer_->add_record(info, *fields));
     }
     return {};
   }
@@ -180,9 +203,10 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
   // What is on disk must open and be what was written.
   void check() {
     auto read = std::make_shared<Result<Manifest>>(fail(Errc::internal));
-    app_->loop.offload(
+    app_->loop.offload_apart(
         [self = shared_from_this(), read, &fs = app_->session.fs()] {
-          Status ready = fs.sync(self->file_.get()) == 0 ? Status{} : Status(fail(Errc::io_error, "syncing the backup"));
+          Status ready = copy_all(fs, self->made_.get(), self->file_.get());
+          if (ready && fs.sync(self->file_.get()) != 0) ready = fail(Errc::io_error, "syncing the backup");
           if (ready && lseek(self->file_.get(), 0, SEEK_SET) != 0) ready = fail(Errc::io_error, "reading the backup");
           IgnoringVisitor nothing;
           FileSource source(fs, self->file_.get());
@@ -231,6 +255,7 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
 
   Application* app_;
   Descriptor file_;
+  Descriptor made_;  // in memory, encrypted: the owner's disk may hang, and is written off the loop
   FileSink sink_;
   std::shared_ptr<Reply> reply_;
   std::vector<crypto::X25519PublicKey> recipients_;
@@ -249,6 +274,7 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
 
 // A file that is being read, and the keys for it.
 struct Reading {
+  ~Reading() { close_elsewhere(std::move(file)); }
   Descriptor file;
   std::vector<SecretBytes> identities;
   std::optional<crypto::PublicKey> signer;  // who must have signed it
@@ -300,7 +326,9 @@ Status verified(Application& app, const Reading& reading, Reply& reply) {
   const Manifest& manifest = *reading.manifest;
   Session& session = app.session;
   PV_ASSIGN(const std::int64_t known, newest_known(session.fs(), session.home(), manifest.vault));
-  if (session.state() == State::unlocked && session.vault_id() == manifest.vault) {
+  // Only what this vault signed says something about it, whoever else the caller trusts.
+  if (session.state() == State::unlocked && session.vault_id() == manifest.vault &&
+      manifest.signer == backup_signer(session.keys()).public_key()) {
     PV_TRY(remember_backup(session.fs(), session.home(), manifest.vault, std::max(known, manifest.counter)));
     PV_TRY(journal_verified(session, manifest));
   }
@@ -379,12 +407,15 @@ Status backup_verify(Application& app, Call& call) {
     if (!reading->signer) reading->signer = backup_signer(keys).public_key();
   }
   if (reading->identities.empty()) return fail(Errc::backup_wrong_key, "the vault is locked and no key was given");
-  app.loop.offload(
+  if (app.verifying >= kMostVerifying) return fail(Errc::busy, "other backups are being verified");
+  ++app.verifying;
+  app.loop.offload_apart(
       [reading, &fs = app.session.fs()] {
         IgnoringVisitor nothing;
         reading->manifest = reading->read(fs, nothing);
       },
       [&app, reading, reply = call.reply] {
+        --app.verifying;
         const Status done = verified(app, *reading, *reply);
         if (!done) reply->error(done.error());
       });
@@ -442,7 +473,7 @@ Status backup_restore(Application& app, Call& call) {
   job->reading.file = std::move(call.file);
   job->allow_older = allow_older;
   app.backing_up = true;
-  app.loop.offload(
+  app.loop.offload_apart(
       [job, &fs = app.session.fs()] {
         IgnoringVisitor nothing;
         job->reading.manifest = job->reading.read(fs, nothing);

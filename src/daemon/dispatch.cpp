@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "daemon/gate.hpp"
-#include "os/closer.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon {
@@ -168,6 +167,7 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed
   }
   Call call{peer, request->params, std::move(passed.bundle), std::move(passed.file), reply};
   const Status done = method->handler(app, call);
+  close_elsewhere(std::move(call.bundle));
   close_elsewhere(std::move(call.file));
   if (!done) reply->error(done.error());
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "daemon/handlers.hpp"
+#include "os/closer.hpp"
 
 namespace popvault::daemon {
 
@@ -25,9 +26,17 @@ struct Method {
 std::span<const Method> methods(Door door) noexcept;
 
 // One line. `send` gets the reply's line, now or later, exactly once.
+// What was not taken is closed where it cannot hold anybody up.
 struct Passed {
   Descriptor bundle;
   Descriptor file;
+  Passed() = default;
+  Passed(Passed&&) = default;
+  Passed& operator=(Passed&&) = default;
+  ~Passed() {
+    close_elsewhere(std::move(bundle));
+    close_elsewhere(std::move(file));
+  }
 };
 void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed, Reply::Send send);
 

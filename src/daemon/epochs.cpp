@@ -11,6 +11,8 @@
 namespace popvault::daemon {
 namespace {
 
+constexpr Seconds kClockSlack = 3600;
+
 std::int64_t number_of(const store::Row& epoch) { return std::strtoll(epoch.id.c_str(), nullptr, 10); }
 std::string status_of(const store::Row& epoch) { return epoch.body["status"].text_or(""); }
 
@@ -92,6 +94,18 @@ Result<Moved> seal_anew(Session& session, const store::Row& record) {
   out.row.body.set("epoch", static_cast<std::int64_t>(place.epoch));
   out.row.body.set("sha256", crypto::sha256(sealed).hex());
   return out;
+}
+
+// The row that says why is on disk and mirrored before anything is unwrapped.
+Status journal_opened(Session& session, const std::vector<store::Row>& records) {
+  Json::Array ids;
+  for (const store::Row& record : records) ids.push_back(record.id);
+  Json body;
+  body.set("records", std::move(ids));
+  body.set("why", "rotation");
+  PV_ASSIGN(auto tx, session.begin());
+  PV_TRY(tx.journal(journal::Kind::record_opened, std::move(body)));
+  return session.commit(tx);
 }
 
 Status commit_moved(Session& session, const std::vector<Moved>& moved) {
@@ -177,7 +191,11 @@ Status rotate(Session& session, std::string_view reason) {
 Result<bool> rotation_due(Session& session) {
   PV_ASSIGN(const auto rows, rows_of(session));
   for (const store::Row& row : rows)
-    if (status_of(row) == "live") return row.body["begun_at"].int_or(0) + kEpochLife <= session.clock().now();
+    if (status_of(row) == "live") {
+      const Seconds begun = row.body["begun_at"].int_or(0);
+      // One that begins in the future was begun by a wrong clock.
+      return begun + kEpochLife <= session.clock().now() || begun > session.clock().now() + kClockSlack;
+    }
   return false;
 }
 
@@ -211,6 +229,7 @@ Status rewrap(Session& session, const std::vector<store::Row>& records) {
 Result<std::size_t> sweep(Session& session, std::int64_t limit, std::set<std::string>& damaged) {
   PV_ASSIGN(const auto records,
             session.store().records_before_epoch(session.keys().current_epoch(), limit, damaged));
+  if (!records.empty()) PV_TRY(journal_opened(session, records));
   std::vector<Moved> moved;
   for (const store::Row& record : records) {
     auto one = seal_anew(session, record);
@@ -236,7 +255,8 @@ Result<bool> sweep_due(Session& session) {
   for (const store::Row& row : rows) {
     if (status_of(row) != "draining") continue;
     ++draining;
-    near = near || row.body["deadline"].int_or(0) - kSweepAhead <= session.clock().now();
+    const Seconds left = row.body["deadline"].int_or(0) - session.clock().now();
+    near = near || left <= kSweepAhead || left > kDrainTime + kClockSlack;
   }
   return near || draining > kMostDraining;
 }
@@ -268,9 +288,22 @@ Status destroy_drained(Session& session) {
   return {};
 }
 
+namespace {
+
+// Whether what no record names may go. Of an epoch before today's without a key, nothing opens it. Else only after a
+// month: when older files were put back by mistake, the blobs of today are among these.
+bool may_go(Session& session, const std::string& path, std::uint32_t epoch) {
+  if (epoch < session.keys().current_epoch() && !session.keys().has_epoch(epoch)) return true;
+  FileStat st;
+  return session.fs().stat_path(path, st) == 0 && st.modified + kOrphanTime < session.clock().now();
+}
+
+}  // namespace
+
 Result<std::size_t> remove_orphans(Session& session) {
   PV_ASSIGN(const auto used, session.store().blobs_in_use());
-  std::size_t removed = 0;
+  std::vector<std::pair<BlobPlace, std::string>> orphans;
+  std::size_t found = 0;
   PV_ASSIGN(const auto kinds, kinds_of(session));
   for (const std::string& kind : kinds) {
     PV_ASSIGN(const auto folders, list_dir(session.fs(), session.home() + "/blobs/" + kind));
@@ -280,14 +313,20 @@ Result<std::size_t> remove_orphans(Session& session) {
       const auto number = static_cast<std::uint32_t>(epoch);
       PV_ASSIGN(const auto blobs, list_blobs(session.fs(), session.home(), kind, number));
       for (const std::string& blob : blobs) {
-        if (used.contains(blob)) continue;
-        PV_TRY(remove_blob(session.fs(), session.home(), kind, number, blob));
-        ++removed;
+        if (used.contains(blob))
+          ++found;
+        else if (may_go(session, folder_of(session, kind, epoch) + "/" + blob + ".enc", number))
+          orphans.push_back({{number, {}, kind, 0}, blob});
       }
-      if (!session.keys().has_epoch(number)) (void)session.fs().rmdir(folder_of(session, kind, epoch));
     }
   }
-  return removed;
+  // Records without their blob: something is wrong with these files, and nothing is thrown away.
+  if (found < used.size()) return 0;
+  for (const auto& [place, blob] : orphans) {
+    PV_TRY(remove_blob(session.fs(), session.home(), place.kind, place.epoch, blob));
+    if (!session.keys().has_epoch(place.epoch)) (void)session.fs().rmdir(folder_of(session, place.kind, place.epoch));
+  }
+  return orphans.size();
 }
 
 Result<Json> epochs_to_json(Session& session) {

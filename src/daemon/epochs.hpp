@@ -18,6 +18,7 @@ namespace popvault::daemon {
 constexpr Seconds kEpochLife = 7 * 24 * 3600;    // then a new one begins
 constexpr Seconds kDrainTime = 14 * 24 * 3600;   // from then on an old one must be empty
 constexpr Seconds kSweepAhead = 3 * 24 * 3600;   // the sweep comes so long before that
+constexpr Seconds kOrphanTime = 30 * 24 * 3600;
 constexpr std::size_t kMostDraining = 8;         // with more of them the sweep comes at once
 
 // After an unlock: rows and keys agree again, whatever was cut off, and a vault of schema 1 gets its rows.
@@ -43,7 +44,8 @@ Status destroy_epoch(Session& session, std::int64_t epoch);
 // Of every draining epoch that no record points to.
 Status destroy_drained(Session& session);
 
-// Blobs that no record points to: what a killed writer left, and old versions. Needs a verified state.db.
+// Blobs that no record points to: what a killed writer left, and old versions. Those of dead epochs at once, others
+// after kOrphanTime, and none while a record misses its blob. Needs a verified state.db.
 Result<std::size_t> remove_orphans(Session& session);
 
 // {current, due_at, overdue, epochs: [...]}; while locked as the rows say, unverified.

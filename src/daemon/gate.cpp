@@ -66,6 +66,7 @@ Json purchase_body(const Request& request, const store::Row& agent, const store:
   body.set("page_url", request.page_url);
   body.set("reason", nullptr);
   body.set("record", record.id);
+  body.set("record_version", record.body["version"]);
   body.set("requested_at", now);
   body.set("strength", std::string(policy::to_string(kAvailable)));
   body.set("text", request.reason);
@@ -174,6 +175,11 @@ Result<store::Row> find_visible_record(Application& app, const store::Row& agent
   return record;
 }
 
+bool edited_since(const store::Row& purchase, const store::Row& record) {
+  const Json& version = purchase.body["record_version"];
+  return !version.is_null() && version != record.body["version"];
+}
+
 Result<Json> purchase_view(Session& session, const store::Row& purchase) {
   Json out;
   // A purchase outlives its card.
@@ -187,8 +193,9 @@ Result<Json> purchase_view(Session& session, const store::Row& purchase) {
   out.set("card", std::move(card));
   out.set("expires_at", rfc3339(purchase.body["expires_at"].int_or(0)));
   out.set("purchase", purchase.id);
-  // A denial that could not be sealed yet counts already.
-  const bool denied = session.narrowed("deny", purchase.id) && may_become(purchase.body["status"].text_or(""), "denied");
+  // A denial that could not be sealed yet counts already; what was asked for or approved was the record as it was.
+  const bool denied = (session.narrowed("deny", purchase.id) || (record && edited_since(purchase, *record))) &&
+                      may_become(purchase.body["status"].text_or(""), "denied");
   out.set("reason", denied ? Json("denied") : purchase.body["reason"]);
   out.set("status", denied ? Json("denied") : purchase.body["status"]);
   return out;

@@ -33,6 +33,8 @@ Result<store::Row> find_visible_record(Application& app, const store::Row& agent
 Result<policy::Decision> decide_now(Session& session, std::string_view agent, const policy::UseRequest& request,
                                     std::string_view except);
 Result<bool> flag_setting(Session& session, std::string_view name);
+// Whether the record was edited after the purchase was asked for.
+bool edited_since(const store::Row& purchase, const store::Row& record);
 // {purchase, status, reason, card, expires_at}: what an agent sees of its purchase.
 Result<Json> purchase_view(Session& session, const store::Row& purchase);
 

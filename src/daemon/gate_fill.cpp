@@ -66,6 +66,8 @@ Status check_approved(Application& app, const store::Row& agent, const store::Ro
   const std::string status = purchase.body["status"].text_or("");
   if (status != "approved") return fail(refusal_of(status));
   if (app.session.narrowed("deny", purchase.id)) return fail(Errc::denied);
+  PV_ASSIGN(const store::Row record, find_record(app.session, purchase.body["record"].text_or("")));
+  if (edited_since(purchase, record)) return fail(Errc::denied, "the record was edited since");
   if (purchase.body["expires_at"].int_or(0) <= app.session.clock().now()) return fail(Errc::purchase_expired);
   const policy::UseRequest request{purchase.body["record"].text_or(""), purchase.body["merchant"].text_or(""),
                                    purchase.body["currency"].text_or(""), purchase.body["amount_minor"].int_or(0),

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <thread>
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -105,7 +106,7 @@ class AsioTimer : public Timer {
 
 }  // namespace
 
-Loop::Loop() : impl_(std::make_unique<Impl>()) {}
+Loop::Loop() : impl_(std::make_shared<Impl>()) {}
 Loop::~Loop() { impl_->worker.join(); }
 
 std::unique_ptr<Watch> Loop::watch(int fd, std::function<void()> readable) {
@@ -124,6 +125,13 @@ void Loop::offload(std::function<void()> work, std::function<void()> done) {
     work();
     asio::post(impl_->io, std::move(done));
   });
+}
+
+void Loop::offload_apart(std::function<void()> work, std::function<void()> done) {
+  std::thread([weak = std::weak_ptr(impl_), work = std::move(work), done = std::move(done)]() mutable {
+    work();
+    if (const auto impl = weak.lock()) asio::post(impl->io, std::move(done));
+  }).detach();
 }
 
 void Loop::on_signals(const std::vector<int>& signals, std::function<void(int)> fire) {

@@ -41,13 +41,16 @@ class Loop {
   void post(std::function<void()> task);
   // `work` on the worker thread, then `done` on the loop's.
   void offload(std::function<void()> work, std::function<void()> done);
+  // The same on a thread of its own, for work on a descriptor that somebody passed: it may hang, and then holds nobody
+  // up, also not the end of the process.
+  void offload_apart(std::function<void()> work, std::function<void()> done);
   void on_signals(const std::vector<int>& signals, std::function<void(int)> fire);
   void run();
   void stop();
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace popvault::daemon

@@ -12,6 +12,7 @@
 #include "daemon/log.hpp"
 #include "daemon/records.hpp"
 #include "rpc/params.hpp"
+#include "vault/record_name.hpp"
 #include "vault/recovery.hpp"
 #include "vault/vault_key.hpp"
 
@@ -34,7 +35,8 @@ Result<std::int64_t> failed_recoveries(Session& session) {
   std::int64_t out = 0;
   for (const journal::Row& row : rows) {
     const auto body = Json::parse(row.body);
-    out += 1 + (body ? (*body)["left_out"].int_or(0) : 0);
+    // Rows behind the mirrored head are not to be believed: no count of theirs is a large one.
+    out += 1 + (body ? std::clamp<std::int64_t>((*body)["left_out"].int_or(0), 0, 1'000'000) : 0);
   }
   return out;
 }
@@ -67,6 +69,8 @@ Status rekey_now(Application& app, VaultMode mode, SecretBytes key, Reply& reply
   return {};
 }
 
+constexpr std::size_t kMostProblems = 100;  // in one reply
+
 // A blob as a row names it.
 struct Pointer {
   std::string record, kind, blob, sha256;
@@ -91,6 +95,15 @@ std::string problem_now(Session& session, const Pointer& pointer) {
   const auto rows = session.store().unverified_pointer(pointer.record);
   if (!rows || rows->empty()) return {};
   return problem_of(session.fs(), session.home(), pointer_of(rows->front()));
+}
+
+Json more_problems(std::size_t count) {
+  Json out;
+  out.set("file", "blobs");
+  out.set("problem", std::to_string(count) + " more blobs are missing or changed");
+  out.set("remedy", "put the folder blobs back from the newest copy of the home, or restore a backup into an empty home");
+  out.set("what", "file");
+  return out;
 }
 
 Json problem_to_json(const Pointer& pointer, const std::string& problem) {
@@ -153,7 +166,12 @@ Status vault_check(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
   PV_ASSIGN(const auto rows, app.session.store().unverified_pointers());
   auto pointers = std::make_shared<std::vector<Pointer>>();
-  for (const store::Row& row : rows) pointers->push_back(pointer_of(row));
+  for (const store::Row& row : rows) {
+    Pointer pointer = pointer_of(row);
+    // While locked the rows are not verified, and what they say is shown.
+    if (valid_record_name(pointer.record) && valid_record_name(pointer.kind) && valid_record_name(pointer.blob))
+      pointers->push_back(std::move(pointer));
+  }
   auto bad = std::make_shared<std::vector<Pointer>>();
   app.loop.offload(
       [pointers, bad, &fs = app.session.fs(), home = app.session.home()] {
@@ -162,9 +180,11 @@ Status vault_check(Application& app, Call& call) {
       },
       [&app, pointers, bad, reply = call.reply] {
         Json::Array problems;
+        std::size_t count = 0;
         for (const Pointer& pointer : *bad)
-          if (const std::string problem = problem_now(app.session, pointer); !problem.empty())
+          if (const std::string problem = problem_now(app.session, pointer); !problem.empty() && ++count <= kMostProblems)
             problems.push_back(problem_to_json(pointer, problem));
+        if (count > kMostProblems) problems.push_back(more_problems(count - kMostProblems));
         Json out;
         for (const FileProblem& problem : check_files(app.session, app.unlock_refused)) {
           Json item;
@@ -232,7 +252,7 @@ Status vault_recover(Application& app, Call& call) {
   PV_ASSIGN(const Bundle bundle, Bundle::receive(call.bundle.release()));
   PV_ASSIGN(const SecretBytes recovery_key, key_in(bundle, "recovery_key"));
   PV_ASSIGN(SecretBytes key, key_in(bundle, "key"));
-  const Status recovered = app.session.recover(recovery_key, std::move(key));
+  const Status recovered = app.session.recover(recovery_key, std::move(key), [&app] { app.lock(); });
   if (!recovered) {
     if (recovered.error().code != Errc::words_wrong) return recovered;
     Json body;

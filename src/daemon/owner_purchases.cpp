@@ -7,6 +7,7 @@
 #include "base/money.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
+#include "daemon/records.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon::owner_methods {
@@ -93,6 +94,8 @@ Status purchase_approve(Application& app, Call& call) {
   if (app.session.frozen()) return fail(Errc::frozen);
   if (app.session.narrowed("deny", id)) return fail(Errc::denied);
   PV_ASSIGN(store::Row row, find_purchase(app, id));
+  if (const auto record = find_kept_record(app.session, row.body["record"].text_or("")); record && edited_since(row, *record))
+    return fail(Errc::denied, "the record was edited after this was asked for");
   row.body.set("approved_by", "owner");
   row.body.set("expires_at", app.session.clock().now() + kApprovalValid);
   return move_and_reply(app, call, std::move(row), "approved", journal::Kind::purchase_approved);

@@ -16,8 +16,8 @@ namespace {
 
 Json mode_of(Application& app) {
   if (!app.session.has_store()) return {};
-  const auto mode = app.session.store().meta("mode");
-  return mode && *mode ? Json(**mode) : Json();
+  const auto mode = app.session.shown_mode();
+  return mode ? Json(*mode) : Json();
 }
 
 Json unlocked_reply(Application& app) {

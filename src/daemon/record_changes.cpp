@@ -9,6 +9,7 @@ namespace popvault::daemon {
 namespace {
 
 constexpr std::int64_t kShredAtOnce = 32;
+constexpr Seconds kDueFor = 24 * 3600;
 
 // The row that says why is on disk and mirrored before the record is unwrapped.
 Status journal_first(Session& session, journal::Kind kind, const store::Row& record, std::string_view why) {
@@ -77,6 +78,7 @@ Status trash_record(Session& session, store::Row record) {
 
 Result<MaskedView> untrash_record(Session& session, store::Row record) {
   record.body.erase("trashed_at");
+  record.body.erase("due_at");
   PV_TRY(put_row(session, record, journal::Kind::record_untrashed));
   return view_of(session, record);
 }
@@ -96,14 +98,29 @@ Status shred_record(Session& session, store::Row record) {
 }
 
 Result<std::size_t> shred_overdue(Session& session) {
-  PV_ASSIGN(const auto records, session.store().trashed_before(session.clock().now() - kTrashTime, kShredAtOnce));
-  for (const store::Row& record : records) PV_TRY(shred_record(session, record));
-  return records.size();
+  const Seconds now = session.clock().now();
+  PV_ASSIGN(const auto records, session.store().trashed_before(now - kTrashTime, kShredAtOnce));
+  std::size_t shredded = 0;
+  for (store::Row record : records) {
+    const Seconds due = record.body["due_at"].int_or(0);
+    // Seen to be due, and a day later still: a clock that was wrong for one unlock destroys nothing.
+    if (due > 0 && due <= now) {
+      if (now - due < kDueFor) continue;
+      PV_TRY(shred_record(session, std::move(record)));
+      ++shredded;
+    } else {
+      record.body.set("due_at", now);
+      PV_TRY(put_row(session, record, journal::Kind::record_trashed));
+    }
+  }
+  return shredded;
 }
 
 Result<Revealed> reveal_record(Session& session, const store::Row& record) {
   const Seconds now = session.clock().now();
-  PV_ASSIGN(const auto earlier, session.store().journal_of(journal::Kind::record_revealed, now - kRevealWindow + 1));
+  PV_ASSIGN(auto earlier, session.store().journal_of(journal::Kind::record_revealed, now - kRevealWindow + 1));
+  // Those of a clock that was ahead do not shut the owner out until it is there.
+  std::erase_if(earlier, [&](const journal::Row& row) { return row.at > now; });
   const auto count = static_cast<std::int64_t>(earlier.size());
   if (count >= kMostReveals) {
     const Seconds next = earlier[earlier.size() - static_cast<std::size_t>(kMostReveals)].at + kRevealWindow;

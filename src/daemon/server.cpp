@@ -62,14 +62,18 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     watch_.reset();
     timer_.reset();
     // What the peer left in its queue may block in close().
-    close_elsewhere(std::move(fd_));
-    close_elsewhere(std::move(passed_));
-    close_elsewhere(std::move(file_));
+    close_elsewhere(std::move(fd_), side());
+    close_elsewhere(std::move(passed_), side());
+    close_elsewhere(std::move(file_), side());
     server_->app_->loop.post([server = server_, id = peer_.id] { server->drop(id); });
   }
 
  private:
+  Closing side() const noexcept { return peer_.door == Door::agent ? Closing::agents : Closing::owners; }
+
   void readable() {
+    // Descriptors of others that do not close have piled up: nothing more is taken in.
+    if (closing(side()) >= kMostClosing) return close();
     std::array<std::uint8_t, 16 * 1024> buffer;
     auto got = receive(fd_.get(), buffer);
     if (!got) return close();
@@ -87,7 +91,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
   void take_descriptor(Descriptor descriptor, bool whole) {
     const PassedKind kind = kind_of_passed(descriptor.get());
     Descriptor& place = kind == PassedKind::file ? file_ : passed_;
-    if (peer_.door != Door::owner || place || kind == PassedKind::other) return close_elsewhere(std::move(descriptor));
+    if (peer_.door != Door::owner || place || kind == PassedKind::other) return close_elsewhere(std::move(descriptor), side());
     place = kind == PassedKind::pipe ? reopen_pipe(std::move(descriptor)) : std::move(descriptor);
     passed_at_end_ = whole;
   }
@@ -101,7 +105,10 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
       // With a passed descriptor the line is the last one of what has come.
       const bool last = in_.find('\n') == std::string::npos && (in_.empty() || !whole);
       Passed passed;
-      if (last && (in_.empty() || passed_at_end_)) passed = {std::move(passed_), std::move(file_)};
+      if (last && (in_.empty() || passed_at_end_)) {
+        passed.bundle = std::move(passed_);
+        passed.file = std::move(file_);
+      }
       handle(line, std::move(passed));
     }
     if (closed_) return;
@@ -210,23 +217,27 @@ Server::Server(Application& app, Descriptor agent_socket, Descriptor owner_socke
 
 Server::~Server() { app_->watchers.remove(watcher_); }
 
+void Server::wait_a_little(Door door) {
+  watches_[static_cast<std::size_t>(door)]->pause();
+  no_descriptor_ = app_->loop.after(kNoDescriptorMs, [this] {
+    for (auto& watch : watches_)
+      if (watch) watch->resume();
+  });
+}
+
 void Server::accept_from(Door door) {
   const auto i = static_cast<std::size_t>(door);
+  if (door == Door::agent && closing(Closing::agents) >= kMostClosing) return wait_a_little(door);
   Descriptor fd(accept4(listening_[i].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd) {
     if (errno != EMFILE && errno != ENFILE) return;
     // The waiting connection stays readable: look again a little later instead of at once.
-    watches_[i]->pause();
-    no_descriptor_ = app_->loop.after(kNoDescriptorMs, [this] {
-      for (auto& watch : watches_)
-        if (watch) watch->resume();
-    });
-    return;
+    return wait_a_little(door);
   }
   auto identity = peer_identity(fd.get());
   const auto refuse = [&](Errc code) {
     (void)send_some(fd.get(), as_bytes(error_line(nullptr, {code, {}}) + "\n"));
-    close_elsewhere(std::move(fd));
+    close_elsewhere(std::move(fd), door == Door::agent ? Closing::agents : Closing::owners);
   };
   if (!identity || identity->uid != geteuid()) return refuse(Errc::wrong_peer);
   if (count_[i] >= (door == Door::agent ? most_agents() : kMostOwners)) return refuse(Errc::too_many_connections);

@@ -30,6 +30,7 @@ class Server {
  private:
   class Connection;
   void accept_from(Door door);
+  void wait_a_little(Door door);
   void drop(std::uint64_t id);
 
   Application* app_;

@@ -88,7 +88,6 @@ Status Session::open_store() {
   PV_ASSIGN(const auto finished, store_->meta("vault_sha256"));
   PV_ASSIGN(const auto begun, store_->meta("vault_sha256_next"));
   PV_ASSIGN(pending_, store_->narrowings());
-  if (finished || begun) PV_TRY(resolve_rekey());
   if (finished) return {};
   if (exists(*fs_, vault_path(home_))) return begun ? Status{} : fail(Errc::state_corrupt, "state.db is empty");
   store_.reset();
@@ -110,8 +109,21 @@ Result<VaultMode> Session::mode() {
   const bool made_hardened = (known && *known == hardened) || (marker && marker->mode == VaultMode::machine_hardened);
   if (made_hardened && !crypto::hardened_build()) return fail(Errc::downgrade_refused);
   if (!marker) return tl::unexpected(marker.error());
+  PV_ASSIGN(const auto next, mode_of_cut_off_rekey());
+  if (next) return *next;
+  PV_ASSIGN(const auto pending, store_->meta("mode_next"));
+  const auto before = known ? vault_mode_of(*known) : std::nullopt;
+  if (pending && before) return *before;
   if (known && *known != to_string(marker->mode)) return fail(Errc::vault_mode_mismatch);
   return marker->mode;
+}
+
+std::optional<std::string> Session::shown_mode() {
+  const auto known = store_->meta("mode");
+  const auto pending = store_->meta("mode_next");
+  if (pending && *pending)
+    if (const auto now = mode()) return std::string(to_string(*now));
+  return known ? *known : std::nullopt;
 }
 
 std::string Session::vault_id() {
@@ -157,6 +169,7 @@ Status Session::init(VaultMode mode, const SecretBytes& key) {
 Status Session::unlock(SecretBytes key) {
   if (!store_) return fail(Errc::vault_missing);
   PV_ASSIGN(const VaultMode wanted, mode());
+  PV_ASSIGN(const auto rekeyed, mode_of_cut_off_rekey());
   auto file = read_vault(*fs_, home_);
   if (!file && file.error().code == Errc::vault_missing) return fail(Errc::vault_corrupt, "vault.enc is gone");
   if (!file) return tl::unexpected(file.error());
@@ -184,7 +197,8 @@ Status Session::unlock(SecretBytes key) {
   vault_key_ = std::move(key);
   keys_ = std::move(keys);
   expires_at_ = clock_->now() + kUnlockFor;
-  Status ready = collect_narrowings(mirrored);
+  Status ready = end_cut_off_rekey(rekeyed.has_value());
+  if (ready) ready = collect_narrowings(mirrored);
   if (ready) ready = fold_narrowings();
   if (ready) ready = settle_interrupted(*this, [](const store::Row&) { return true; }, [](const store::Row&) {});
   if (ready) ready = expire_overdue(*this, [](const store::Row&) {});
@@ -312,25 +326,38 @@ Status Session::collect_narrowings(std::uint64_t mirrored) {
     PV_ASSIGN(const Json body, Json::parse(row.body));
     pending_.push_back({body["what"].text_or(""), body["id"].text_or("")});
   }
+  const auto key = [](const store::Narrowing& n) { return std::pair(n.what, n.id); };
+  std::sort(pending_.begin(), pending_.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  pending_.erase(std::unique(pending_.begin(), pending_.end(), [&](const auto& a, const auto& b) { return key(a) == key(b); }),
+                 pending_.end());
   return {};
 }
 
 Status Session::fold_narrowings() {
   if (pending_.empty() || !keys_) return {};
-  PV_ASSIGN(auto tx, begin());
-  for (const auto& narrowing : pending_) PV_TRY(fold(tx, narrowing));
-  PV_TRY(tx.clear_narrowings());
-  Json body;
-  body.set("count", static_cast<std::int64_t>(pending_.size()));
-  body.set("revoked", std::any_of(pending_.begin(), pending_.end(), [](const auto& n) { return n.what == "revoke"; }));
-  PV_TRY(tx.journal(journal::Kind::narrowings_applied, std::move(body)));
-  PV_TRY(commit(tx));
-  pending_.clear();
+  // A journal row stays of a size that every reader takes.
+  constexpr std::size_t kAtOnce = 100;
+  while (!pending_.empty()) {
+    const std::size_t count = std::min(pending_.size(), kAtOnce);
+    PV_ASSIGN(auto tx, begin());
+    for (std::size_t i = 0; i < count; ++i) PV_TRY(fold(tx, pending_[i]));
+    const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(count);
+    Json body;
+    body.set("count", static_cast<std::int64_t>(count));
+    body.set("revoked", std::any_of(pending_.begin(), end, [](const auto& n) { return n.what == "revoke"; }));
+    if (count == pending_.size()) PV_TRY(tx.clear_narrowings());
+    PV_TRY(tx.journal(journal::Kind::narrowings_applied, std::move(body)));
+    PV_TRY(commit(tx));
+    pending_.erase(pending_.begin(), end);
+  }
+  durable_.clear();
   return remove_file(*fs_, home_ + "/.narrowed");
 }
 
 Status Session::narrow(std::string_view what, std::string_view id) {
-  pending_.push_back({std::string(what), std::string(id)});
+  const auto same = [&](const store::Narrowing& n) { return n.what == what && n.id == id; };
+  if (std::any_of(durable_.begin(), durable_.end(), same)) return {};
+  if (!narrowed(what, id)) pending_.push_back({std::string(what), std::string(id)});
   PV_ASSIGN(auto tx, store_->begin());
   PV_TRY(tx.narrow(what, id));
   Json body;
@@ -340,7 +367,9 @@ Status Session::narrow(std::string_view what, std::string_view id) {
   PV_TRY(tx.commit());
   // Beside state.db, so that an older copy of state.db alone does not undo it.
   const journal::Head head = store_->head();
-  return write_atomic(*fs_, home_ + "/.narrowed", as_bytes(std::to_string(head.seq) + " " + head.hash.hex() + "\n"));
+  PV_TRY(write_atomic(*fs_, home_ + "/.narrowed", as_bytes(std::to_string(head.seq) + " " + head.hash.hex() + "\n")));
+  durable_.push_back({std::string(what), std::string(id)});
+  return {};
 }
 
 bool Session::narrowed(std::string_view what, std::string_view id) const {

@@ -41,6 +41,8 @@ class Session {
   // The mode as the files tell; checked for a downgrade. Fails with vault_missing, vault_mode_mismatch,
   // downgrade_refused.
   Result<VaultMode> mode();
+  // The same for display and as a hint how to derive the key; none when nothing says so.
+  std::optional<std::string> shown_mode();
   // A new vault under `key`. On failure there is none, and a later try starts afresh.
   Status init(VaultMode mode, const SecretBytes& key);
   // Everything is checked before anything is believed; on failure the vault stays locked.
@@ -84,7 +86,8 @@ class Session {
   Status enroll_recovery(const crypto::X25519PublicKey& key, SecretBytes signing);
   // Unlocks with what slots/recovery.slot holds for this X25519 secret, then rekeys to `key` in passphrase mode.
   // Fails with recovery_missing, slot_damaged, words_wrong, and leaves the vault locked then.
-  Status recover(const SecretBytes& recovery_secret, SecretBytes key);
+  // `lock_first` locks an unlocked vault, once the slot was opened.
+  Status recover(const SecretBytes& recovery_secret, SecretBytes key, const std::function<void()>& lock_first);
 
   // A vault out of a backup, in an empty home: a new master key and a new epoch under `key`, the backup's vault id,
   // journal, records and rows; every agent's key is revoked. `read` is called twice, with a visitor that must see the
@@ -105,7 +108,8 @@ class Session {
   Status seal_frozen(bool frozen);
   Status collect_narrowings(std::uint64_t mirrored);
   Status mirror();
-  Status resolve_rekey();
+  Result<std::optional<VaultMode>> mode_of_cut_off_rekey();
+  Status end_cut_off_rekey(bool done);
   Status finish_rekey();
   Status put_restored(store::Transaction& tx, const SecretBytes& key, const Manifest& manifest,
                       const RecoveryKeys* recovery, const ReadBackup& read);
@@ -124,6 +128,7 @@ class Session {
   std::optional<store::Store> store_;
   std::optional<Keyring> keys_;
   std::vector<store::Narrowing> pending_;
+  std::vector<store::Narrowing> durable_;  // of them, those that this process has seen on the disk
   std::string file_digest_;  // of the vault.enc in place, hex; empty before there is one
   SecretBytes vault_key_;
   SecretBytes view_key_;

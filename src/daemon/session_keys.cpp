@@ -2,7 +2,7 @@
 //
 // A change of the vault key goes in three steps: state.db notes the mode to come and the SHA-256 of the vault.enc to
 // come; that file is put in place; then .vault_mode, the journal and the slot follow. Cut off anywhere, the vault.enc
-// in place tells which key opens, and the rest is brought in line at the next start (resolve_rekey) and unlock.
+// in place tells which key opens, and the rest is brought in line at the next unlock.
 
 #include <algorithm>
 #include <cerrno>
@@ -79,29 +79,32 @@ Status Session::finish_rekey() {
   return commit(tx);
 }
 
-// At the start, without a key: which vault.enc is in place tells how a change of the key ended.
-Status Session::resolve_rekey() {
+// Without a key nothing is written, and what state.db says of a change that was cut off is a hint only: which vault.enc
+// is in place. The mode inside that file decides at the unlock.
+Result<std::optional<VaultMode>> Session::mode_of_cut_off_rekey() {
   PV_ASSIGN(const auto next, store_->meta("mode_next"));
-  if (!next) return {};
-  const auto mode_next = vault_mode_of(*next);
-  PV_ASSIGN(const auto mode_now, store_->meta("mode"));
+  const auto mode_next = next ? vault_mode_of(*next) : std::nullopt;
+  if (!mode_next) return std::optional<VaultMode>{};
   PV_ASSIGN(const auto digest_next, store_->meta("vault_sha256_next"));
   const auto file = read_vault(*fs_, home_);
-  if (!mode_next || !mode_now || !file) return {};  // what is wrong is said at the unlock
-  const bool done = digest_next && crypto::sha256(*file).hex() == *digest_next;
-  const auto mode = done ? mode_next : vault_mode_of(*mode_now);
-  if (!mode) return {};
-  PV_TRY(write_vault_mode(*fs_, home_, *mode));
-  // When it was done, mode_next stays until the unlock has journalled it.
-  return done ? store_->set_meta("mode", to_string(*mode)) : store_->unset_meta("mode_next");
+  const bool done = file && digest_next && crypto::sha256(*file).hex() == *digest_next;
+  return done ? mode_next : std::optional<VaultMode>{};
+}
+
+// First thing after everything was verified, before a commit moves vault_sha256_next on.
+Status Session::end_cut_off_rekey(bool done) {
+  PV_ASSIGN(const auto next, store_->meta("mode_next"));
+  if (!next) return {};
+  if (done) return finish_rekey();
+  PV_TRY(write_vault_mode(*fs_, home_, keys_->mode()));
+  return store_->unset_meta("mode_next");
 }
 
 Status Session::bring_up_to_date() {
   PV_TRY(reconcile_epochs(*this));
-  PV_ASSIGN(const auto cut_off, store_->meta("mode_next"));
-  if (cut_off) PV_TRY(finish_rekey());
   if (const Status healed = heal_slot(); !healed) log_warning("slots/recovery.slot: " + healed.error().message());
-  return store_->drop_old_copy();
+  if (const Status dropped = store_->drop_old_copy(); !dropped) log_warning(dropped.error().message());
+  return {};
 }
 
 Result<Bytes> Session::write_slot(const Keyring& keys, std::initializer_list<const SecretBytes*> vault_keys) {
@@ -183,10 +186,10 @@ Result<std::vector<SecretBytes>> Session::open_slot_with(const SecretBytes& reco
   return tl::unexpected(why.error());
 }
 
-Status Session::recover(const SecretBytes& recovery_secret, SecretBytes key) {
+Status Session::recover(const SecretBytes& recovery_secret, SecretBytes key, const std::function<void()>& lock_first) {
   if (!store_) return fail(Errc::vault_missing);
   PV_ASSIGN(const auto candidates, open_slot_with(recovery_secret));
-  lock();
+  if (keys_) lock_first();
   Status opened = fail(Errc::slot_damaged, "it holds an older vault key");
   for (const SecretBytes& candidate : candidates) {
     opened = unlock(candidate.clone());

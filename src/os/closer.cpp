@@ -17,41 +17,58 @@ namespace {
 
 class Closer {
  public:
-  Closer() { std::thread([this] { run(); }).detach(); }
-
   void take(Descriptor descriptor) {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(descriptor));
+    ++pending_;
+    if (idle_ < waiting_.size() && threads_ < kMostClosing) {
+      ++threads_;
+      std::thread([this] { run(); }).detach();
+    }
     there_.notify_one();
+  }
+  std::size_t pending() {
+    const std::lock_guard lock(mutex_);
+    return pending_;
   }
 
  private:
   void run() {
+    std::unique_lock lock(mutex_);
     while (true) {
-      std::unique_lock lock(mutex_);
+      ++idle_;
       there_.wait(lock, [this] { return !waiting_.empty(); });
+      --idle_;
       Descriptor next = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
       next.reset();
+      lock.lock();
+      --pending_;
     }
   }
 
   std::mutex mutex_;
   std::condition_variable there_;
   std::deque<Descriptor> waiting_;
+  std::size_t pending_ = 0, idle_ = 0, threads_ = 0;
 };
+
+// Never destroyed: their threads run until the process ends.
+Closer& closer(Closing side) {
+  static Closer* const closers = new Closer[2];
+  return closers[static_cast<std::size_t>(side)];
+}
 
 std::string link_of(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
 
 }  // namespace
 
-void close_elsewhere(Descriptor descriptor) {
-  if (!descriptor) return;
-  // Never destroyed: its thread runs until the process ends.
-  static Closer* const closer = new Closer;
-  closer->take(std::move(descriptor));
+void close_elsewhere(Descriptor descriptor, Closing side) {
+  if (descriptor) closer(side).take(std::move(descriptor));
 }
+
+std::size_t closing(Closing side) { return closer(side).pending(); }
 
 PassedKind kind_of_passed(int descriptor) {
   std::array<char, 64> text{};

@@ -34,6 +34,7 @@ FileStat convert(const struct stat& st) noexcept {
   out.owner = st.st_uid;
   out.mode = st.st_mode & 07777U;
   out.size = static_cast<std::uint64_t>(st.st_size);
+  out.modified = st.st_mtim.tv_sec;
   return out;
 }
 

@@ -25,6 +25,7 @@ struct FileStat {
   uid_t owner = 0;
   unsigned mode = 0;  // permission bits (07777)
   std::uint64_t size = 0;
+  std::int64_t modified = 0;  // seconds since 1970
 };
 
 enum class OpenFor : std::uint8_t {

@@ -38,6 +38,12 @@ std::string select_from(Table table) {
 
 }  // namespace
 
+std::string row_name(std::string_view table, std::string_view id) {
+  std::string out;
+  out.reserve(table.size() + 1 + id.size());
+  return out.append(table).append(" ").append(id);
+}
+
 std::string_view to_string(Table table) noexcept { return kNames[static_cast<std::size_t>(table)]; }
 
 Result<Store> Store::open(const std::string& path, const Clock& clock, bool make) {
@@ -162,12 +168,26 @@ bool Store::sealed_well(Table table, std::string_view id, std::int64_t version, 
   return version >= 1 && unsealed() && equal_constant_time(mac, this->mac(table, id, version, body));
 }
 
+// What a transaction that still runs wrote is newer, and nobody else can seal a row.
+bool Store::newest(Table table, std::string_view id, std::int64_t version) const {
+  const auto at = versions_.find(row_name(to_string(table), id));
+  return at == versions_.end() || version >= at->second;
+}
+
+// The rows that money hangs on must not only be right, but all be there.
+Status Store::check_ledger() {
+  PV_ASSIGN(const std::int64_t there, number("SELECT count(*) FROM ledger NOT INDEXED"));
+  return there >= ledger_rows_ ? Status{} : fail(Errc::state_rolled_back, "rows of ledger are missing");
+}
+
 Result<Row> Store::checked(Table table, const Columns& columns) const {
   Row row{columns.text(0), columns.integer(1), {}};
   const std::string body = columns.text(2);
   const auto wrong = [&] { return fail(Errc::state_corrupt, "a row of " + std::string(to_string(table))); };
   if (!unsealed()) return fail(Errc::locked);
   if (!sealed_well(table, row.id, row.version, body, columns.blob(3))) return wrong();
+  if (!newest(table, row.id, row.version))
+    return fail(Errc::state_rolled_back, "a row of " + std::string(to_string(table)) + " is older than it was");
   auto parsed = Json::parse(body);
   if (!parsed || parsed->object() == nullptr) return wrong();
   row.body = std::move(*parsed);
@@ -279,9 +299,11 @@ Result<std::optional<Row>> Store::purchase_with_key(std::string_view agent, std:
 }
 
 Result<std::vector<Row>> Store::ledger_counting(std::string_view agent, Seconds since) {
+  PV_TRY(check_ledger());
+  // Not by its index: what an index leaves out would be money that was not spent.
   return select(Table::ledger,
                 select_from(Table::ledger) +
-                    " WHERE json_extract(body,'$.agent')=?1 AND"
+                    " NOT INDEXED WHERE json_extract(body,'$.agent')=?1 AND"
                     " (json_extract(body,'$.at')>?2 OR json_extract(body,'$.state')='hold')",
                 {agent, since});
 }
@@ -397,7 +419,8 @@ Result<Transaction> Store::begin() {
 }
 
 Transaction::Transaction(Transaction&& other) noexcept
-    : store_(std::exchange(other.store_, nullptr)), head_(other.head_), changes_(std::move(other.changes_)) {}
+    : store_(std::exchange(other.store_, nullptr)), head_(other.head_), changes_(std::move(other.changes_)),
+      versions_(std::move(other.versions_)) {}
 
 Transaction::~Transaction() {
   if (store_ != nullptr) (void)store_->db_.script("ROLLBACK");
@@ -426,6 +449,7 @@ Status Transaction::put(Table table, const Row& row) {
   change.set("table", std::string(to_string(table)));
   change.set("version", version);
   changes_.push_back(std::move(change));
+  versions_.emplace_back(row_name(to_string(table), row.id), version);
   return {};
 }
 
@@ -462,6 +486,10 @@ Status Transaction::commit() {
   if (!changes_.empty()) return fail(Errc::internal, "a change without a journal row");
   PV_TRY(store_->db_.script("COMMIT"));
   store_->head_ = head_;
+  for (auto& [name, version] : versions_) {
+    if (version == 1 && name.starts_with(kLedgerRows)) ++store_->ledger_rows_;
+    store_->versions_.insert_or_assign(std::move(name), version);
+  }
   store_ = nullptr;
   return {};
 }

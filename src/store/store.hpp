@@ -10,6 +10,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "journal/chain.hpp"
@@ -24,6 +26,10 @@ enum class Table : std::uint8_t { records, agents, policies, settings, purchases
 constexpr Table kTables[] = {Table::records,   Table::agents, Table::policies, Table::settings,
                              Table::purchases, Table::ledger, Table::epochs};
 std::string_view to_string(Table table) noexcept;
+
+constexpr std::string_view kLedgerRows = "ledger ";
+// "table id"
+std::string row_name(std::string_view table, std::string_view id);
 
 struct Row {
   std::string id;
@@ -65,6 +71,7 @@ class Transaction {
   Store* store_;
   journal::Head head_;
   Json::Array changes_;
+  std::vector<std::pair<std::string, std::int64_t>> versions_;
 };
 
 class Store {
@@ -76,7 +83,11 @@ class Store {
 
   // The "row" key; reset() takes it away again.
   void unseal(SecretBytes row_key) { row_key_ = std::move(row_key); }
-  void seal() noexcept { row_key_.reset(); }
+  void seal() noexcept {
+    row_key_.reset();
+    versions_.clear();
+    ledger_rows_ = 0;
+  }
   bool unsealed() const noexcept { return !row_key_.empty(); }
 
   Result<Transaction> begin();
@@ -129,6 +140,8 @@ class Store {
   Status drop_old_copy();
 
   journal::Head head() const noexcept { return head_; }
+  // After verify_against(): a row that is read later must be of the version that was verified or written since, so that
+  // an older page put back into the file under us does not pass.
   Result<std::vector<journal::Row>> journal_after(std::uint64_t seq, std::int64_t limit);
   Result<std::optional<journal::Row>> last_of(journal::Kind kind);
   // The rows of one kind since a time, in order.
@@ -151,6 +164,8 @@ class Store {
   Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
   Status verify_rows(const journal::Head& mirrored);
+  bool newest(Table table, std::string_view id, std::int64_t version) const;
+  Status check_ledger();
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
   bool sealed_well(Table table, std::string_view id, std::int64_t version, std::string_view body, ByteView mac) const;
@@ -158,6 +173,9 @@ class Store {
   Result<std::vector<Row>> select(Table table, std::string_view sql, std::initializer_list<Value> values,
                                   std::int64_t limit = INT64_MAX, const std::function<bool(const Row&)>& wanted = {});
 
+  // "table id" -> version, once everything was verified
+  std::unordered_map<std::string, std::int64_t> versions_;
+  std::int64_t ledger_rows_ = 0;
   Database db_;
   std::string path_;
   const Clock* clock_;

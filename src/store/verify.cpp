@@ -16,12 +16,6 @@ struct Latest {
 // "table id" -> what the journal says of it last
 using Expected = std::unordered_map<std::string, Latest>;
 
-std::string name_of(std::string_view table, std::string_view id) {
-  std::string out;
-  out.reserve(table.size() + 1 + id.size());
-  return out.append(table).append(" ").append(id);
-}
-
 Result<journal::Row> row_of(const Columns& c) {
   const auto kind = c.integer(2) >= 0 && c.integer(2) <= 0xffff
                         ? journal::kind_of(static_cast<std::uint16_t>(c.integer(2)))
@@ -75,7 +69,7 @@ std::optional<std::vector<Change>> plain_changes(std::string_view body) {
     if (error != std::errc{}) return std::nullopt;
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     if (!skip(rest, "}")) return std::nullopt;
-    out.push_back({name_of(table, id), {version, std::string(digest)}});
+    out.push_back({row_name(table, id), {version, std::string(digest)}});
     if (skip(rest, "]")) return out;
     if (!skip(rest, ",")) return std::nullopt;
   }
@@ -88,7 +82,7 @@ Result<std::vector<Change>> changes_of(const journal::Row& row) {
   std::vector<Change> out;
   if (const Json::Array* changes = (*body)["changes"].array())
     for (const Json& change : *changes)
-      out.push_back({name_of(change["table"].text_or(""), change["id"].text_or("")),
+      out.push_back({row_name(change["table"].text_or(""), change["id"].text_or("")),
                      {change["version"].int_or(0), change["digest"].text_or("")}});
   return out;
 }
@@ -185,6 +179,8 @@ Status Store::verify_rows(const journal::Head& mirrored) {
   PV_TRY(check_indexes());
   journal::Verifier verifier;
   Expected expected;
+  std::unordered_map<std::string, std::int64_t> versions;
+  std::int64_t ledger_rows = 0;
   std::int64_t authority_beyond = 0;
   bool met_mirror = mirrored.seq == 0;
   Status bad;
@@ -213,10 +209,12 @@ Status Store::verify_rows(const journal::Head& mirrored) {
       const std::string id = c.text(0), body = c.text(2);
       const std::int64_t version = c.integer(1);
       if (!sealed_well(table, id, version, body, c.blob(3))) return bad = fail(Errc::state_corrupt, "a row of " + name), false;
-      const auto at = expected.find(name_of(name, id));
+      const auto at = expected.find(row_name(name, id));
       const bool known = at != expected.end() && at->second.version == version &&
                          at->second.digest == crypto::sha256(as_bytes(body)).hex();
       if (!known) return bad = fail(Errc::state_corrupt, "a row of " + name + " is not the journal's latest"), false;
+      versions.insert_or_assign(at->first, version);
+      if (table == Table::ledger) ++ledger_rows;
       expected.erase(at);
       return true;
     }));
@@ -226,6 +224,8 @@ Status Store::verify_rows(const journal::Head& mirrored) {
     const std::string& missing = expected.begin()->first;
     return fail(Errc::state_corrupt, "a row of " + missing.substr(0, missing.find(' ')) + " is missing");
   }
+  versions_ = std::move(versions);
+  ledger_rows_ = ledger_rows;
   return {};
 }
 

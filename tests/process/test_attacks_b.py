@@ -61,7 +61,11 @@ class Case(unittest.TestCase):
         self.home.make_vault()
 
     def copy(self, *names):
-        return {name: open(self.home.file(name), "rb").read() for name in names}
+        kept = {}
+        for name in names:
+            with open(self.home.file(name), "rb") as file:
+                kept[name] = file.read()
+        return kept
 
     def put(self, files):
         for name in os.listdir(self.home.path):

@@ -4,6 +4,7 @@ an old copy of the home opens with today's vault."""
 import os
 import shutil
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -156,6 +157,8 @@ class Epochs(unittest.TestCase):
         with open(stray, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(bytes(64))
+        month = time.time() - 31 * 86400
+        os.utime(stray, (month, month))
         self.home.restart()
         self.home.unlock()
         wait_until(lambda: not os.path.exists(stray), "the stray blob is removed")

@@ -2,6 +2,7 @@
 
 #include "daemon/epochs.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -139,6 +140,17 @@ TEST_F(EpochsTest, TheScheduleIsAWeekAndTheSweepComesBeforeTheDeadline) {
   EXPECT_EQ(status(1), "destroyed");
 }
 
+TEST_F(EpochsTest, AClockThatWasAYearAheadDoesNotStopTheSchedule) {
+  clock_.pass(365 * kDay);
+  add("one");
+  ASSERT_TRUE(rotate(*session_, "schedule"));
+  ASSERT_TRUE(reveal_record(*session_, row(add("two"))));
+  clock_.pass(-365 * kDay);
+  EXPECT_TRUE(*rotation_due(*session_));
+  EXPECT_TRUE(*sweep_due(*session_));
+  EXPECT_EQ(reveal_record(*session_, row(add("three")))->left, 2);
+}
+
 TEST_F(EpochsTest, ManyEpochsAreSweptBeforeTheirDeadline) {
   for (std::size_t n = 0; n <= kMostDraining; ++n) {
     EXPECT_FALSE(*sweep_due(*session_));
@@ -189,6 +201,13 @@ TEST_F(EpochsTest, TheTrashIsShreddedAfterThirtyDays) {
   ASSERT_TRUE(trash_record(*session_, row(id)));
   clock_.pass(30 * kDay);
   EXPECT_EQ(*shred_overdue(*session_), 0U);
+  clock_.pass(365 * kDay);  // a wrong clock, for one unlock
+  EXPECT_EQ(*shred_overdue(*session_), 0U);
+  clock_.pass(-364 * kDay);
+  EXPECT_EQ(*shred_overdue(*session_), 0U);
+  clock_.pass(kDay - 1);
+  EXPECT_EQ(*shred_overdue(*session_), 0U);
+  EXPECT_TRUE(files::exists(path));
   clock_.pass(1);
   EXPECT_EQ(*shred_overdue(*session_), 1U);
   EXPECT_FALSE(files::exists(path));
@@ -331,10 +350,25 @@ TEST_F(EpochsTest, AKeptKeyWouldBeNoticed) {
 
 TEST_F(EpochsTest, BlobsThatNoRecordNamesAreRemoved) {
   const std::string id = add("one");
-  ASSERT_TRUE(write_blob(real_fs(), home_, "api_key", 1, "blb_left", Bytes(40, 1)));
-  ASSERT_TRUE(write_blob(real_fs(), home_, "card", 7, "blb_older", Bytes(40, 1)));
+  ASSERT_TRUE(rotate(*session_, "owner"));
+  sweep_all();
+  ASSERT_TRUE(write_blob(real_fs(), home_, "card", 1, "blb_dead", Bytes(40, 1)));
+  ASSERT_TRUE(write_blob(real_fs(), home_, "api_key", 2, "blb_left", Bytes(40, 1)));
+  ASSERT_TRUE(write_blob(real_fs(), home_, "card", 7, "blb_later", Bytes(40, 1)));
+  const auto age = [&](const std::string& blob, Seconds days) {
+    const timespec at{clock_.now() - days * kDay, 0};
+    const timespec times[2] = {at, at};
+    ASSERT_EQ(utimensat(AT_FDCWD, (home_ + "/blobs/" + blob + ".enc").c_str(), times, 0), 0);
+  };
+  for (const char* blob : {"api_key/2/blb_left", "card/7/blb_later"}) age(blob, 29);
+  EXPECT_EQ(*remove_orphans(*session_), 1U);  // of the dead epoch
+  EXPECT_FALSE(files::exists(home_ + "/blobs/card/1"));
+  for (const char* blob : {"api_key/2/blb_left", "card/7/blb_later"}) age(blob, 31);
+  const std::string own = home_ + "/blobs/api_key/2/" + row(id).body["blob"].text_or("") + ".enc";
+  files::rename(own, own + ".away");
+  EXPECT_EQ(*remove_orphans(*session_), 0U);  // a record misses its blob
+  files::rename(own + ".away", own);
   EXPECT_EQ(*remove_orphans(*session_), 2U);
-  EXPECT_FALSE(files::exists(home_ + "/blobs/card/7"));
   EXPECT_EQ(value(id), "one");
 }
 

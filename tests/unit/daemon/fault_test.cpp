@@ -103,7 +103,7 @@ const std::vector<Verb>& verbs() {
       {"rekey with recovery words", Begin::unlocked,
        [](Session& s) { return s.rekey(VaultMode::passphrase, other_key()); }, false, enroll},
       {"enroll recovery words", Begin::unlocked, enroll},
-      {"recover", Begin::locked, [](Session& s) { return s.recover(words(), other_key()); }, false, enroll},
+      {"recover", Begin::locked, [](Session& s) { return s.recover(words(), other_key(), [&s] { s.lock(); }); }, false, enroll},
       {"edit", Begin::unlocked, edit},
       {"trash", Begin::unlocked, [](Session& s) { return trash_record(s, first_record(s)); }},
       {"shred", Begin::unlocked, [](Session& s) { return shred_record(s, first_record(s)); }},
