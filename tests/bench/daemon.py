@@ -16,6 +16,7 @@ from support.rpc import bundle
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRIPS = 40         # round trips per turn
 IDLE = 1000        # connections
+SAVED = "bench-save"
 
 
 def round_trip(connection, request):
@@ -105,6 +106,19 @@ def unlock(home, rounds, say):
     return [Row("popvault unlock", *_pair(by_turns(rounds, ours, bare), "bare PBKDF2, 600 000"))]
 
 
+def atomic_save(folder, content):
+    """As safely as popvault writes a file: temporary file, fsync, rename, fsync of the folder."""
+    path = os.path.join(folder, SAVED)
+    fd = os.open(path + ".tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.write(fd, content)
+    os.fsync(fd)
+    os.close(fd)
+    os.rename(path + ".tmp", path)
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(directory)
+    os.close(directory)
+
+
 def commit(market, new_agent, rounds, say):
     """A request is on disk, in state.db and in vault.enc, before it is answered."""
     say("commits")
@@ -112,23 +126,11 @@ def commit(market, new_agent, rounds, say):
     content = os.urandom(os.path.getsize(home.file("vault.enc")))
     number = iter(range(1_000_000))
 
-    def saved():
-        """The same bytes as vault.enc, as safely as it is written: temporary file, fsync, rename, fsync of the folder."""
-        path = home.file("bench-save")
-        fd = os.open(path + ".tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.write(fd, content)
-        os.fsync(fd)
-        os.close(fd)
-        os.rename(path + ".tmp", path)
-        folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
-
     with new_agent("buyer") as agent:
         def ours():
             return timed(lambda: market.request("commit-%d" % next(number), agent, amount_minor=100))
-        samples = by_turns(rounds, ours, lambda: timed(saved))
-    os.unlink(home.file("bench-save"))
+        samples = by_turns(rounds, ours, lambda: timed(lambda: atomic_save(home.path, content)))
+    os.unlink(home.file(SAVED))
     return [Row("purchase.request", *_pair(samples, "atomic save, %d bytes" % len(content)))]
 
 

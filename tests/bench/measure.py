@@ -81,6 +81,8 @@ class Memory:
 
 
 def milliseconds(value):
+    if value >= 10_000:
+        return "%.1f s" % (value / 1000)
     return "%.3f ms" % value if value < 1 else "%.2f ms" % value if value < 10 else "%.1f ms" % value
 
 
