@@ -10,9 +10,11 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.home import Home
+from support.home import PASSPHRASE, Home
 from support.owner_key import OwnerKey
 from support.rpc import RpcError, bundle
+
+from test_backup import well
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
 
@@ -57,6 +59,8 @@ class GoldenHomes(unittest.TestCase):
                 for purchase, status in known["purchases"].items():
                     kept = [p for p in owner.call("purchase.list")["purchases"] if p["purchase"] == purchase]
                     self.assertIn(kept[0]["status"], (status, "expired"))
+                seeds = {r["id"] for r in records if r["kind"] == "login"}
+                self.assertEqual(seeds, {r for r in known["records"] if r.startswith("lgn_")})
                 with home.agent(known["agent_key"]) as agent:
                     seen = {r["id"] for r in agent.call("credentials.list")["credentials"]}
                     self.assertEqual(seen, {r for r in known["records"] if r.startswith("crd_")})
@@ -73,6 +77,24 @@ class GoldenHomes(unittest.TestCase):
         for version in versions():
             with self.subTest(version=version):
                 self.check(version)
+
+    def test_words_and_backup_of_0_2_0(self):
+        """The words open the home with a new passphrase, and bring the backup back into an empty one."""
+        with Home() as home:
+            known = put_home(home, "0.2.0")
+            home.start()
+            well(home, "recovery", "use", words=known["words"], new_passphrase=PASSPHRASE)
+            self.assertEqual({r["id"]: r["label"] for r in home.cli("list").json}, known["records"])
+            self.assertEqual(len(home.cli("list", "--trash").json), 1)
+        with Home() as home:
+            home.start()
+            well(home, "backup", "restore", os.path.join(GOLDEN, "home-0.2.0.age"), words=known["words"], new_passphrase=PASSPHRASE)
+            home.unlock()
+            self.assertEqual({r["id"]: r["label"] for r in home.cli("list").json}, known["records"])
+            self.assertEqual([a["status"] for a in home.cli("agent", "list").json], ["revoked"])
+            with home.owner() as owner:
+                self.assertTrue(owner.call("vault.check")["ok"])
+                self.assertTrue(owner.call("audit.verify")["ok"])
 
     def test_the_copy_stays_until_the_first_unlock(self):
         with Home() as home:

@@ -84,13 +84,13 @@ class Proofs(unittest.TestCase):
             "backup.create": {"recipients": []},
         }
         self.assertEqual(set(params), fresh)
-        with self.home.owner() as owner:
-            for method, values in params.items():
-                with self.subTest(method=method):
-                    self.assertEqual(owner.refusal(method, **values), "proof_required")
-                    self.assertIn(owner.refusal(method, proof={}, **values), ("invalid_params", *REFUSED))
-                    self.assertIn(owner.refusal(method, proof="yes", **values), ("invalid_params", *REFUSED))
-                    self.assertIn(owner.refusal(method, proof=None, **values), ("invalid_params", *REFUSED))
+        for method, values in params.items():
+            # A connection each: wrong proofs are answered ever later on one.
+            with self.home.owner() as owner, self.subTest(method=method):
+                self.assertEqual(owner.refusal(method, **values), "proof_required")
+                self.assertIn(owner.refusal(method, proof={}, **values), ("invalid_params", *REFUSED))
+                self.assertIn(owner.refusal(method, proof="yes", **values), ("invalid_params", *REFUSED))
+                self.assertIn(owner.refusal(method, proof=None, **values), ("invalid_params", *REFUSED))
         self.assertEqual(self.state(purchase), "awaiting_approval")
 
     def test_wrong_key(self):
