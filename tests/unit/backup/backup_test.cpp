@@ -211,8 +211,8 @@ class Edited : public testing::Test {
   }
   const std::string rest_ = " rows/agents.jsonl rows/settings.jsonl journal.jsonl manifest.json manifest.sig";
   const std::string all_ = "README.txt records/rec_card.json records/rec_key.json" + rest_;
-  const Folder folder_;
-  const Keys keys_;
+  const Folder folder_{};
+  const Keys keys_{};
 };
 
 TEST_F(Edited, TheSameArchiveIsTaken) {
