@@ -109,7 +109,13 @@ Result<crypto::Digest> digest_of(int fd) {
 Result<Descriptor> lock_home(const std::string& home) {
   Descriptor fd(open((home + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_errno(errno, "opening .lock");
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return fail(Errc::daemon_running);
+  // The spawner of a daemon that was killed holds the lock until it has noticed.
+  constexpr int kTries = 50;
+  constexpr useconds_t kBetween = 20'000;
+  for (int n = 0; flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++n) {
+    if (n == kTries) return fail(Errc::daemon_running);
+    usleep(kBetween);
+  }
   return fd;
 }
 
