@@ -302,6 +302,7 @@ bool may_go(Session& session, const std::string& path, std::uint32_t epoch) {
 
 Result<std::size_t> remove_orphans(Session& session) {
   PV_ASSIGN(const auto used, session.store().blobs_in_use());
+  PV_ASSIGN(const auto shredded, session.store().shredded_blobs());
   std::vector<std::pair<BlobPlace, std::string>> orphans;
   std::size_t found = 0;
   PV_ASSIGN(const auto kinds, kinds_of(session));
@@ -315,7 +316,7 @@ Result<std::size_t> remove_orphans(Session& session) {
       for (const std::string& blob : blobs) {
         if (used.contains(blob))
           ++found;
-        else if (may_go(session, folder_of(session, kind, epoch) + "/" + blob + ".enc", number))
+        else if (shredded.contains(blob) || may_go(session, folder_of(session, kind, epoch) + "/" + blob + ".enc", number))
           orphans.push_back({{number, {}, kind, 0}, blob});
       }
     }

@@ -44,8 +44,8 @@ Status destroy_epoch(Session& session, std::int64_t epoch);
 // Of every draining epoch that no record points to.
 Status destroy_drained(Session& session);
 
-// Blobs that no record points to: what a killed writer left, and old versions. Those of dead epochs at once, others
-// after kOrphanTime, and none while a record misses its blob. Needs a verified state.db.
+// Blobs that no record points to: what a killed writer left, and old versions. Those of dead epochs and of shredded records at once,
+// others after kOrphanTime, and none while a record misses its blob. Needs a verified state.db.
 Result<std::size_t> remove_orphans(Session& session);
 
 // {current, due_at, overdue, epochs: [...]}; while locked as the rows say, unverified.

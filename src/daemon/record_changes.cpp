@@ -90,6 +90,7 @@ Status shred_record(Session& session, store::Row record) {
   gone.set("deleted", true);
   gone.set("kind", place.kind);
   gone.set("shredded_at", session.clock().now());
+  gone.set("shredded_blob", blob);  // if it could not be removed now, remove_orphans knows that it may go
   record.body = std::move(gone);
   PV_TRY(put_row(session, record, journal::Kind::record_shredded));
   if (const Status removed = remove_blob_of(session, place, blob); !removed)

@@ -367,11 +367,19 @@ Result<std::vector<Row>> Store::unverified_pointers() {
   return unverified("SELECT id, version, body FROM records ORDER BY id");
 }
 
-Result<std::set<std::string>> Store::blobs_in_use() {
+Result<std::set<std::string>> Store::texts(std::string_view sql) {
   std::set<std::string> out;
-  PV_TRY(db_.run("SELECT json_extract(body,'$.blob') FROM records WHERE json_extract(body,'$.epoch')>0", {},
-                 [&](const Columns& c) { return out.insert(c.text(0)), true; }));
+  PV_TRY(db_.run(sql, {}, [&](const Columns& c) { return out.insert(c.text(0)), true; }));
   return out;
+}
+
+Result<std::set<std::string>> Store::blobs_in_use() {
+  return texts("SELECT json_extract(body,'$.blob') FROM records WHERE json_extract(body,'$.epoch')>0");
+}
+
+Result<std::set<std::string>> Store::shredded_blobs() {
+  // What is gone has no epoch, and NULL stands first in the index.
+  return texts("SELECT json_extract(body,'$.shredded_blob') FROM records WHERE json_extract(body,'$.epoch') IS NULL");
 }
 
 Result<std::vector<Row>> Store::unverified_pointer(std::string_view record) {

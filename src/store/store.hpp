@@ -127,6 +127,8 @@ class Store {
   Result<std::vector<Row>> unverified_epochs();
   // The ids of the blobs that records name.
   Result<std::set<std::string>> blobs_in_use();
+  // Those of records that were shredded.
+  Result<std::set<std::string>> shredded_blobs();
   // Whether an id stands in a table, sealed or not.
   Result<bool> exists(Table table, std::string_view id);
 
@@ -161,6 +163,7 @@ class Store {
   Status copy_before(std::int64_t version);
   Status step(std::int64_t from, std::int64_t to);
   Result<std::vector<Row>> unverified(std::string_view sql, std::initializer_list<Value> values = {});
+  Result<std::set<std::string>> texts(std::string_view sql);
   Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
   Status verify_rows(const journal::Head& mirrored);

@@ -209,7 +209,12 @@ TEST_F(EpochsTest, TheTrashIsShreddedAfterThirtyDays) {
   EXPECT_EQ(*shred_overdue(*session_), 0U);
   EXPECT_TRUE(files::exists(path));
   clock_.pass(1);
+  const Bytes blob = contents(path);
   EXPECT_EQ(*shred_overdue(*session_), 1U);
+  EXPECT_FALSE(files::exists(path));
+  // A kill before the file was removed: it goes after the next unlock, and not in a month.
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(blob.data()), static_cast<std::streamsize>(blob.size()));
+  EXPECT_EQ(*remove_orphans(*session_), 1U);
   EXPECT_FALSE(files::exists(path));
   EXPECT_EQ(rows_of(journal::Kind::record_shredded), 1U);
   EXPECT_FALSE(*session_->store().get(store::Table::records, id));
