@@ -169,7 +169,7 @@ void check_habits(Findings& out, const Json& status) {
     out.add(Level::note, "epochs", "a rotation of the keys is overdue", "run popvault unlock; it is done then");
   if (status["failed_recoveries"].int_or(0) > 0)
     out.add(Level::note, "recovery",
-            std::to_string(status["failed_recoveries"].int_or(0)) + " tries with wrong recovery words in 30 days",
+            "tries with wrong recovery words in 30 days: " + std::to_string(status["failed_recoveries"].int_or(0)),
             "if they were not yours, look at popvault audit list, and who else can run programs as you");
   if (status["state"].text_or("") != "unlocked") return;
   if (status["recovery"].is_null())

@@ -50,8 +50,8 @@ Result<Output> rotate_epoch(const Context& context) {
   const std::int64_t left = draining(after);
   out.set("draining", left);
   if (left == 0) return Output{out, text + "every older key is gone\n"};
-  return fail(Errc::epoch_in_use, std::to_string(after["unreadable"].int_or(0)) +
-                                      " records cannot be read and were left where they are; see popvault doctor");
+  return fail(Errc::epoch_in_use, "left where they are, because they cannot be read: " +
+                                      std::to_string(after["unreadable"].int_or(0)) + "; see popvault doctor");
 }
 
 Result<Output> list_epochs(const Context& context) {

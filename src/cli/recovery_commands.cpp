@@ -51,7 +51,8 @@ std::string created_text(bool replaced) {
   if (replaced)
     out +=
         "The old words do not any more. Keep them as long as you keep backups made before: they open those, "
-        "and older copies of the files.\n";
+        "and older copies of the files.\n"
+        "If somebody else may know them, change the passphrase as well: popvault passphrase\n";
   return out + "Passphrase changes do not touch them. Now: popvault backup create FILE\n";
 }
 

@@ -441,8 +441,9 @@ Status restore_checked(Application& app, Restoring& job, Reply& reply) {
                                         std::to_string(known) + " is known here");
   PV_TRY(session.restore(job.key, manifest, job.recovery ? &*job.recovery : nullptr,
                          [&](BackupVisitor& visitor) { return job.reading.read(session.fs(), visitor); }));
-  PV_TRY(remember_backup(session.fs(), session.home(), manifest.vault, std::max(known, manifest.counter)));
   log_info("a vault was restored from a backup");
+  if (const Status kept = remember_backup(session.fs(), session.home(), manifest.vault, std::max(known, manifest.counter)); !kept)
+    return fail(kept.error().code, "it is done, but an older backup will not be noticed here: " + kept.error().detail);
   Json out = to_json(manifest);
   out.erase("signer");
   out.set("mode", to_string(VaultMode::passphrase));

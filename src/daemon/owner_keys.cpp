@@ -97,13 +97,23 @@ std::string problem_now(Session& session, const Pointer& pointer) {
   return problem_of(session.fs(), session.home(), pointer_of(rows->front()));
 }
 
-Json more_problems(std::size_t count) {
+Json file_problem(std::string_view file, std::string problem, std::string_view remedy) {
   Json out;
-  out.set("file", "blobs");
-  out.set("problem", std::to_string(count) + " more blobs are missing or changed");
-  out.set("remedy", "put the folder blobs back from the newest copy of the home, or restore a backup into an empty home");
+  out.set("file", file);
+  out.set("problem", std::move(problem));
+  out.set("remedy", remedy);
   out.set("what", "file");
   return out;
+}
+
+Json more_problems(std::size_t count) {
+  return file_problem("blobs", "more blobs that are missing or changed: " + std::to_string(count),
+                      "put the folder blobs back from the newest copy of the home, or restore a backup into an empty home");
+}
+
+Json strange_rows(std::size_t count) {
+  return file_problem("state.db", "rows of records that popvault did not write: " + std::to_string(count),
+                      "put vault.enc and state.db back from the same copy of the home, the newest one");
 }
 
 Json problem_to_json(const Pointer& pointer, const std::string& problem) {
@@ -166,34 +176,28 @@ Status vault_check(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
   PV_ASSIGN(const auto rows, app.session.store().unverified_pointers());
   auto pointers = std::make_shared<std::vector<Pointer>>();
-  for (const store::Row& row : rows) {
-    Pointer pointer = pointer_of(row);
-    // While locked the rows are not verified, and what they say is shown.
-    if (valid_record_name(pointer.record) && valid_record_name(pointer.kind) && valid_record_name(pointer.blob))
-      pointers->push_back(std::move(pointer));
-  }
+  for (const store::Row& row : rows) pointers->push_back(pointer_of(row));
+  // While locked the rows are not verified, and what they say is shown.
+  const auto strange = std::erase_if(*pointers, [](const Pointer& pointer) {
+    return !valid_record_name(pointer.record) || !valid_record_name(pointer.kind) || !valid_record_name(pointer.blob);
+  });
   auto bad = std::make_shared<std::vector<Pointer>>();
   app.loop.offload(
       [pointers, bad, &fs = app.session.fs(), home = app.session.home()] {
         for (const Pointer& pointer : *pointers)
           if (!problem_of(fs, home, pointer).empty()) bad->push_back(pointer);
       },
-      [&app, pointers, bad, reply = call.reply] {
+      [&app, pointers, bad, strange, reply = call.reply] {
         Json::Array problems;
         std::size_t count = 0;
         for (const Pointer& pointer : *bad)
           if (const std::string problem = problem_now(app.session, pointer); !problem.empty() && ++count <= kMostProblems)
             problems.push_back(problem_to_json(pointer, problem));
+        if (strange > 0) problems.push_back(strange_rows(strange));
         if (count > kMostProblems) problems.push_back(more_problems(count - kMostProblems));
         Json out;
-        for (const FileProblem& problem : check_files(app.session, app.unlock_refused)) {
-          Json item;
-          item.set("file", problem.file);
-          item.set("problem", problem.problem);
-          item.set("remedy", problem.remedy);
-          item.set("what", "file");
-          problems.push_back(std::move(item));
-        }
+        for (const FileProblem& problem : check_files(app.session, app.unlock_refused))
+          problems.push_back(file_problem(problem.file, problem.problem, problem.remedy));
         out.set("checked", static_cast<std::int64_t>(pointers->size()));
         out.set("ok", problems.empty());
         out.set("problems", std::move(problems));

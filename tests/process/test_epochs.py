@@ -135,7 +135,7 @@ class Epochs(unittest.TestCase):
             file.truncate(20)
         answer = self.home.run("rotate", "--now", passphrase=PASSPHRASE)
         self.assertEqual((answer.code, answer.reason), (1, "epoch_in_use"))
-        self.assertIn("1 records cannot be read", answer.error["message"])
+        self.assertIn("because they cannot be read: 1", answer.error["message"])
         records = {epoch["epoch"]: epoch for epoch in self.home.cli("epochs").json["epochs"]}
         self.assertEqual((records[1]["status"], records[1]["records"]), ("draining", 1))
         with self.home.owner() as owner:
