@@ -16,13 +16,6 @@ constexpr Seconds kClockSlack = 3600;
 std::int64_t number_of(const store::Row& epoch) { return std::strtoll(epoch.id.c_str(), nullptr, 10); }
 std::string status_of(const store::Row& epoch) { return epoch.body["status"].text_or(""); }
 
-store::Row new_epoch(std::int64_t number, Seconds now) {
-  store::Row row{std::to_string(number), 0, {}};
-  row.body.set("begun_at", now);
-  row.body.set("status", "live");
-  return row;
-}
-
 void begin_draining(store::Row& epoch, Seconds now) {
   epoch.body.set("deadline", now + kDrainTime);
   epoch.body.set("status", "draining");
@@ -142,6 +135,13 @@ Status place_moved(Session& session, const std::vector<Moved>& moved) {
 bool is_damage(Errc code) { return code == Errc::state_corrupt || code == Errc::wrong_key || code == Errc::vault_corrupt || code == Errc::insecure_file; }
 
 }  // namespace
+
+store::Row new_epoch(std::int64_t number, Seconds now) {
+  store::Row row{std::to_string(number), 0, {}};
+  row.body.set("begun_at", now);
+  row.body.set("status", "live");
+  return row;
+}
 
 Status reconcile_epochs(Session& session) {
   PV_ASSIGN(const auto rows, rows_of(session));

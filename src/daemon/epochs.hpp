@@ -21,6 +21,9 @@ constexpr Seconds kSweepAhead = 3 * 24 * 3600;   // the sweep comes so long befo
 constexpr Seconds kOrphanTime = 30 * 24 * 3600;
 constexpr std::size_t kMostDraining = 8;         // with more of them the sweep comes at once
 
+// The row of an epoch that begins now.
+store::Row new_epoch(std::int64_t number, Seconds now);
+
 // After an unlock: rows and keys agree again, whatever was cut off, and a vault of schema 1 gets its rows.
 Status reconcile_epochs(Session& session);
 

@@ -54,10 +54,9 @@ void check_narrowed(Session& session, Problems& out) {
 }
 
 void check_slot(Session& session, Problems& out) {
-  constexpr std::size_t kMaxSlot = 4096;
-  const auto enrolled = session.store().exists(store::Table::settings, "recovery");
+  const auto enrolled = session.store().exists(store::Table::settings, kRecoveryRow);
   if (!enrolled || !*enrolled) return;
-  const auto slot = read_owned(session.fs(), session.home() + "/slots/recovery.slot", kMaxSlot);
+  const auto slot = read_owned(session.fs(), recovery_slot_path(session.home()), kMaxSlotFile);
   if (slot) return;
   out.push_back({"slots/recovery.slot", "recovery.slot: " + slot.error().message(),
                  "unlock with the passphrase, which writes it again; until then the recovery words do not help"});

@@ -5,9 +5,6 @@
 
 namespace popvault::daemon {
 
-constexpr std::string_view kRecoveryRow = "recovery";  // of the settings
-constexpr std::string_view kBackupRow = "backup";
-
 // {recipient, created_at}, or null. Unlocked.
 Result<Json> recovery_of(Session& session);
 // Tries with wrong words in the last 30 days.

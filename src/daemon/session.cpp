@@ -25,13 +25,6 @@ store::Row setting(std::string_view id, Json value) {
   return {std::string(id), 0, std::move(body)};
 }
 
-store::Row first_epoch(Seconds now) {
-  Json body;
-  body.set("begun_at", now);
-  body.set("status", "live");
-  return {"1", 0, std::move(body)};
-}
-
 bool exists(Fs& fs, const std::string& path) {
   FileStat st;
   return fs.stat_path(path, st) != -ENOENT;
@@ -142,7 +135,7 @@ Status Session::init(VaultMode mode, const SecretBytes& key) {
     store_->unseal(keys.subkey("row"));
     PV_ASSIGN(auto tx, store_->begin());
     PV_TRY(tx.put(store::Table::settings, setting(kFrozenRow, false)));
-    PV_TRY(tx.put(store::Table::epochs, first_epoch(clock_->now())));
+    PV_TRY(tx.put(store::Table::epochs, new_epoch(1, clock_->now())));
     Json body;
     body.set("mode", std::string(to_string(mode)));
     body.set("vault", keys.vault_id());

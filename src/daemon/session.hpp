@@ -21,6 +21,11 @@
 
 namespace popvault::daemon {
 
+constexpr std::string_view kRecoveryRow = "recovery";  // of the settings
+constexpr std::string_view kBackupRow = "backup";
+
+std::string recovery_slot_path(const std::string& home);
+
 // damaged: the files contradict each other so plainly that nothing is read from them or written to them.
 enum class State : std::uint8_t { uninitialised = 1, locked = 2, unlocked = 4, damaged = 8 };
 std::string_view to_string(State state) noexcept;

@@ -18,18 +18,16 @@
 namespace popvault::daemon {
 namespace {
 
-constexpr std::size_t kMaxSlot = 4096;
-constexpr std::string_view kRecoveryRow = "recovery";
-
-std::string slot_path(const std::string& home) { return home + "/slots/recovery.slot"; }
 // Of words that vault.enc is about to know.
-std::string next_slot_path(const std::string& home) { return home + "/slots/recovery.slot.next"; }
+std::string next_slot_path(const std::string& home) { return recovery_slot_path(home) + ".next"; }
 
 crypto::PublicKey proof_key(const SecretBytes& vault_key) {
   return crypto::SigningKey::from_seed(owner_proof_seed(vault_key)).public_key();
 }
 
 }  // namespace
+
+std::string recovery_slot_path(const std::string& home) { return home + "/slots/recovery.slot"; }
 
 Status Session::rekey(VaultMode mode, SecretBytes key) {
   PV_TRY(begin());  // the mirror is not behind
@@ -111,7 +109,7 @@ Result<Bytes> Session::write_slot(const Keyring& keys, std::initializer_list<con
   PV_ASSIGN(Bytes slot, seal_slot(*keys.recovery_key(), keys.vault_id(), {vault_keys.begin(), vault_keys.size()}));
   PV_TRY(ensure_private_dir(*fs_, home_ + "/slots"));
   const bool known = keys_->recovery_key() && *keys_->recovery_key() == *keys.recovery_key();
-  PV_TRY(write_atomic(*fs_, known ? slot_path(home_) : next_slot_path(home_), slot));
+  PV_TRY(write_atomic(*fs_, known ? recovery_slot_path(home_) : next_slot_path(home_), slot));
   return slot;
 }
 
@@ -131,7 +129,7 @@ Status Session::heal_slot() {
   const bool next_there = fs_->stat_path(next_slot_path(home_), st) != -ENOENT;
   if (!keys_->recovery_key()) return next_there ? remove_file(*fs_, next_slot_path(home_)) : Status{};
   PV_ASSIGN(const auto row, store_->get(store::Table::settings, kRecoveryRow));
-  const auto slot = read_owned(*fs_, slot_path(home_), kMaxSlot);
+  const auto slot = read_owned(*fs_, recovery_slot_path(home_), kMaxSlotFile);
   const bool new_words = !row || row->body["public_key"].text_or("") != keys_->recovery_key()->hex();
   if (!new_words && slot && row->body["slot_sha256"].text_or("") == crypto::sha256(*slot).hex()) {
     return next_there ? remove_file(*fs_, next_slot_path(home_)) : Status{};
@@ -173,8 +171,8 @@ Status Session::enroll_recovery(const crypto::X25519PublicKey& key, SecretBytes 
 // vault.enc.
 Result<std::vector<SecretBytes>> Session::open_slot_with(const SecretBytes& recovery_secret) {
   Status why = fail(Errc::recovery_missing);
-  for (const std::string& path : {slot_path(home_), next_slot_path(home_)}) {
-    const auto slot = read_owned(*fs_, path, kMaxSlot);
+  for (const std::string& path : {recovery_slot_path(home_), next_slot_path(home_)}) {
+    const auto slot = read_owned(*fs_, path, kMaxSlotFile);
     auto keys = slot ? open_slot(recovery_secret, vault_id(), *slot)
                      : Result<std::vector<SecretBytes>>(tl::unexpected(slot.error()));
     if (keys) return keys;

@@ -7,6 +7,7 @@
 
 #include "backup/backup.hpp"
 #include "crypto/sign.hpp"
+#include "daemon/epochs.hpp"
 #include "daemon/records.hpp"
 #include "daemon/session.hpp"
 #include "vault/blob.hpp"
@@ -150,10 +151,7 @@ Status Session::put_restored(store::Transaction& tx, const SecretBytes& key, con
   const auto done = [&]() -> Status {
     PV_TRY(same_backup(read(rows), manifest));
     PV_TRY(rows.flush());
-    Json epoch;
-    epoch.set("begun_at", clock_->now());
-    epoch.set("status", "live");
-    PV_TRY(tx.put(store::Table::epochs, {"1", 0, std::move(epoch)}));
+    PV_TRY(tx.put(store::Table::epochs, new_epoch(1, clock_->now())));
     if (recovery != nullptr) {
       keys_->set_recovery(crypto::x25519_public(recovery->x25519), recovery->signing.clone());
       PV_ASSIGN(const Bytes slot, write_slot(*keys_, {&key}));

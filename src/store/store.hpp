@@ -167,6 +167,7 @@ class Store {
   Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
   Status verify_rows(const journal::Head& mirrored);
+  Result<std::vector<journal::Row>> journal_rows(std::string_view which, std::initializer_list<Value> values);
   bool newest(Table table, std::string_view id, std::int64_t version) const;
   Status check_ledger();
   Status load_head();

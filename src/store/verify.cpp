@@ -106,46 +106,31 @@ constexpr std::string_view kAllRows = "SELECT seq, at, kind, body, hash FROM jou
 
 }  // namespace
 
-Result<std::vector<journal::Row>> Store::journal_after(std::uint64_t seq, std::int64_t limit) {
+Result<std::vector<journal::Row>> Store::journal_rows(std::string_view which, std::initializer_list<Value> values) {
   std::vector<journal::Row> out;
   Status bad;
-  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE seq>?1 ORDER BY seq LIMIT ?2",
-                 {static_cast<std::int64_t>(seq), limit}, [&](const Columns& c) {
-                   auto row = row_of(c);
-                   if (!row) return bad = tl::unexpected(row.error()), false;
-                   out.push_back(std::move(*row));
-                   return true;
-                 }));
+  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE " + std::string(which), values, [&](const Columns& c) {
+    auto row = row_of(c);
+    if (!row) return bad = tl::unexpected(row.error()), false;
+    out.push_back(std::move(*row));
+    return true;
+  }));
   if (!bad) return tl::unexpected(bad.error());
   return out;
+}
+
+Result<std::vector<journal::Row>> Store::journal_after(std::uint64_t seq, std::int64_t limit) {
+  return journal_rows("seq>?1 ORDER BY seq LIMIT ?2", {static_cast<std::int64_t>(seq), limit});
 }
 
 Result<std::optional<journal::Row>> Store::last_of(journal::Kind kind) {
-  std::optional<journal::Row> out;
-  Status bad;
-  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE kind=?1 ORDER BY seq DESC LIMIT 1",
-                 {static_cast<std::int64_t>(kind)}, [&](const Columns& c) {
-                   auto row = row_of(c);
-                   if (!row) return bad = tl::unexpected(row.error()), false;
-                   out = std::move(*row);
-                   return false;
-                 }));
-  if (!bad) return tl::unexpected(bad.error());
-  return out;
+  PV_ASSIGN(auto rows, journal_rows("kind=?1 ORDER BY seq DESC LIMIT 1", {static_cast<std::int64_t>(kind)}));
+  if (rows.empty()) return std::optional<journal::Row>{};
+  return std::optional(std::move(rows.front()));
 }
 
 Result<std::vector<journal::Row>> Store::journal_of(journal::Kind kind, Seconds since) {
-  std::vector<journal::Row> out;
-  Status bad;
-  PV_TRY(db_.run("SELECT seq, at, kind, body, hash FROM journal WHERE kind=?1 AND at>=?2 ORDER BY seq",
-                 {static_cast<std::int64_t>(kind), since}, [&](const Columns& c) {
-                   auto row = row_of(c);
-                   if (!row) return bad = tl::unexpected(row.error()), false;
-                   out.push_back(std::move(*row));
-                   return true;
-                 }));
-  if (!bad) return tl::unexpected(bad.error());
-  return out;
+  return journal_rows("kind=?1 AND at>=?2 ORDER BY seq", {static_cast<std::int64_t>(kind), since});
 }
 
 Result<journal::Head> Store::verify_chain() {
