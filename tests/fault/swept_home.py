@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from support.home import Home
 from support.owner_key import OwnerKey, machine_id
 from support.programs import BUILD
-from support.rpc import RpcError, bundle
+from support.rpc import Client, RpcError, bundle
 
 SESSION = os.path.join(BUILD, "tests", "fault", "fault_session")
 KEY, NEW_KEY = bytes([7]) * 32, bytes([9]) * 32
@@ -187,6 +187,41 @@ def given(**fields):
     finally:
         with contextlib.suppress(OSError):
             os.close(fd)
+
+
+@contextlib.contextmanager
+def opened(path, flags):
+    if flags & os.O_CREAT:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def ready_to_send(home, verb, prepared):
+    """The verb's request to the home's daemon, all but sent: (the connection, a function that sends it)."""
+    with contextlib.ExitStack() as stack:
+        owner = stack.enter_context(home.owner())
+        if verb.start == "unlocked":
+            home.unlock_raw(owner)
+        client = owner
+        if verb.door == "agent":
+            client = stack.enter_context(Client(home.agent_socket) if verb.method == "session.hello"
+                                         else home.agent(AGENT_KEYS["helper"]))
+        params = verb.request(prepared)
+        if verb.proof:
+            params["proof"] = home.proof(owner, verb.method, params)
+        descriptors = []
+        fields = verb.bundle(prepared)
+        if fields is not None:
+            descriptors.append(stack.enter_context(given(**fields)))
+        if verb.file:
+            descriptors.append(stack.enter_context(opened(prepared.file(verb.file[0]), verb.file[1])))
+        yield client, lambda: client.start(verb.method, params or None, descriptors or None)
 
 
 def fingerprint(key):

@@ -24,7 +24,7 @@ from prepared import Kitchen
 from support.processes import die_with_parent
 from support.programs import BUILD
 from support.rpc import Client, Closed, connect
-from swept_home import AGENT_KEYS, given
+from swept_home import ready_to_send
 from verbs import VERBS, Verb, asked
 
 TRACER = os.path.join(BUILD, "tests", "fault", "fault_tracer")
@@ -71,25 +71,9 @@ def strike(home, verb, prepared, number):
     """Sends the verb to a fresh daemon and kills it at a system call: where, the answer, the state afterwards."""
     home.replace(prepared.source)
     home.start()
-    with contextlib.ExitStack() as stack:
-        owner = stack.enter_context(home.owner())
-        if verb.start == "unlocked":
-            home.unlock_raw(owner)
-        client = owner
-        if verb.door == "agent":
-            client = stack.enter_context(Client(home.agent_socket) if verb.method == "session.hello"
-                                         else home.agent(AGENT_KEYS["helper"]))
-        params = verb.request(prepared)
-        if verb.proof:
-            params["proof"] = home.proof(owner, verb.method, params)
-        descriptors = []
-        fields = verb.bundle(prepared)
-        if fields is not None:
-            descriptors.append(stack.enter_context(given(**fields)))
-        if verb.file:
-            descriptors.append(stack.enter_context(opened(prepared.file(verb.file[0]), verb.file[1])))
+    with ready_to_send(home, verb, prepared) as (client, send):
         killed = Killed(home.daemon.pid, number)
-        client.start(verb.method, params or None, descriptors or None)
+        send()
         where, answer = killed.go(answer_of(client), STEPS if verb.in_steps else AFTER)
     home.kill()
     try:
@@ -97,18 +81,6 @@ def strike(home, verb, prepared, number):
     except AssertionError as error:  # it ended
         return where, answer, {"refused to start": str(error)[-300:]}
     return where, answer, home.state()
-
-
-@contextlib.contextmanager
-def opened(path, flags):
-    if flags & os.O_CREAT:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-    fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def chosen(stops, rng):

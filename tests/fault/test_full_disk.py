@@ -13,9 +13,9 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from prepared import Kitchen
-from support.rpc import Client, Closed
-from swept_home import AGENT_KEYS, given
-from test_daemon_kill_sweep import differences, opened, told_apart
+from support.rpc import Closed
+from swept_home import ready_to_send
+from test_daemon_kill_sweep import differences, told_apart
 from verbs import VERBS
 
 PAGE = 4096
@@ -77,25 +77,9 @@ class FullDisk(unittest.TestCase):
         """The answer with so many pages left, and the state when there is space again."""
         self.lay_out(home, prepared.source)
         home.start()
-        with contextlib.ExitStack() as stack:
-            owner = stack.enter_context(home.owner())
-            if verb.start == "unlocked":
-                home.unlock_raw(owner)
-            client = owner
-            if verb.door == "agent":
-                client = stack.enter_context(Client(home.agent_socket) if verb.method == "session.hello"
-                                             else home.agent(AGENT_KEYS["helper"]))
-            params = verb.request(prepared)
-            if verb.proof:
-                params["proof"] = home.proof(owner, verb.method, params)
-            descriptors = []
-            fields = verb.bundle(prepared)
-            if fields is not None:
-                descriptors.append(stack.enter_context(given(**fields)))
-            if verb.file:
-                descriptors.append(stack.enter_context(opened(prepared.file(verb.file[0]), verb.file[1])))
+        with ready_to_send(home, verb, prepared) as (client, send):
             filler = self.fill(home, pages)
-            client.start(verb.method, params or None, descriptors or None)
+            send()
             try:
                 answer = client.reply()
             except (Closed, OSError):
