@@ -3,8 +3,8 @@
 #include "crypto/digest.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
-#include "daemon/purchases.hpp"
-#include "daemon/records.hpp"
+#include "ledger/purchases.hpp"
+#include "session/records.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon::agent_methods {
@@ -152,7 +152,7 @@ Status purchase_cancel(Application& app, Call& call) {
   PV_ASSIGN(store::Row row, own_purchase(app, call));
   if (app.injections.running(row.id)) return fail(Errc::busy);
   PV_ASSIGN(auto tx, app.session.begin());
-  PV_TRY(move_purchase(app.session.store(), tx, row, "canceled"));
+  PV_TRY(ledger::move_purchase(app.session.store(), tx, row, "canceled"));
   Json body;
   body.set("agent", row.body["agent"]);
   body.set("purchase", row.id);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "daemon/epochs.hpp"
-#include "daemon/log.hpp"
-#include "daemon/purchases.hpp"
-#include "daemon/record_changes.hpp"
+#include "session/epochs.hpp"
+#include "log/log.hpp"
+#include "session/purchase_ends.hpp"
+#include "session/record_changes.hpp"
 
 namespace popvault::daemon {
 

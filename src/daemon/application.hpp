@@ -13,8 +13,8 @@
 #include "daemon/call.hpp"
 #include "daemon/injection.hpp"
 #include "daemon/loop.hpp"
-#include "daemon/rates.hpp"
-#include "daemon/session.hpp"
+#include "gate/rates.hpp"
+#include "session/session.hpp"
 
 namespace popvault::daemon {
 
@@ -38,13 +38,13 @@ struct Application {
   Session& session;
   Injections& injections;
   std::string injector_sha256;
-  Rates rates{};
+  gate::Rates rates{};
   PurchaseWatchers watchers{};
   unsigned verifying = 0;                                      // backups
   bool backing_up = false;                                     // or restoring
   unsigned bad_recoveries = 0;                                 // since the last good one
   unsigned bad_proofs = 0;                                     // since the last good one
-  Rates refusals{10, 1.0 / 60};
+  gate::Rates refusals{10, 1.0 / 60};
   std::map<journal::Kind, std::int64_t> refusals_left_out{};
   std::set<std::string> connecting{};                          // purchases on their way to an injector
   std::optional<Error> unlock_refused{};                       // why, when the files were the reason

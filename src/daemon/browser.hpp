@@ -7,7 +7,7 @@
 #include <string>
 
 #include "daemon/loop.hpp"
-#include "daemon/session.hpp"
+#include "session/session.hpp"
 #include "os/descriptor.hpp"
 
 namespace popvault::daemon {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/proofs.hpp"
+#include "gate/proofs.hpp"
 #include "os/descriptor.hpp"
 #include "os/socket.hpp"
 #include "rpc/json.hpp"
@@ -25,7 +25,7 @@ struct Peer {
   bool subscribed = false;
   unsigned bad_keys = 0;
   unsigned bad_proofs = 0;
-  Proofs proofs;          // its own challenges: another connection cannot push them out
+  gate::Proofs proofs;          // its own challenges: another connection cannot push them out
 };
 
 // Answers once; a second answer and one to a closed connection are dropped. May be kept and called later.

@@ -5,8 +5,8 @@
 #include "base/money.hpp"
 #include "base/origin.hpp"
 #include "crypto/random.hpp"
-#include "daemon/purchases.hpp"
-#include "daemon/records.hpp"
+#include "ledger/purchases.hpp"
+#include "session/records.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon {
@@ -60,7 +60,7 @@ Json purchase_body(const Request& request, const store::Row& agent, const store:
   body.set("amount_minor", request.amount);
   body.set("currency", request.currency);
   body.set("executable", peer.identity.executable);
-  body.set("expires_at", now + kApprovalValid);
+  body.set("expires_at", now + ledger::kApprovalValid);
   body.set("idempotency_key", request.idempotency_key);
   body.set("merchant", request.merchant);
   body.set("page_url", request.page_url);
@@ -164,7 +164,7 @@ Result<policy::Decision> decide_now(Session& session, std::string_view agent, co
   if (!origin_ok) return policy::Decision{};
   PV_ASSIGN(const auto policy, policy_of(session, agent));
   PV_ASSIGN(const std::int64_t spent,
-            spent_since(session.store(), agent, session.clock().now() - kDay, request.currency, except));
+            ledger::spent_since(session.store(), agent, session.clock().now() - kDay, request.currency, except));
   return policy::decide(request, policy ? &*policy : nullptr, spent);
 }
 
@@ -195,7 +195,7 @@ Result<Json> purchase_view(Session& session, const store::Row& purchase) {
   out.set("purchase", purchase.id);
   // A denial that could not be sealed yet counts already; what was asked for or approved was the record as it was.
   const bool denied = (session.narrowed("deny", purchase.id) || (record && edited_since(purchase, *record))) &&
-                      may_become(purchase.body["status"].text_or(""), "denied");
+                      ledger::may_become(purchase.body["status"].text_or(""), "denied");
   out.set("reason", denied ? Json("denied") : purchase.body["reason"]);
   out.set("status", denied ? Json("denied") : purchase.body["status"]);
   return out;
@@ -207,7 +207,7 @@ Status purchase_request(Application& app, Call& call) {
   PV_TRY(check_usable(app));                                                           // 2
   PV_TRY(app.rates.take(agent.id, session.clock().monotonic_ms()));                    // 3
   PV_ASSIGN(const Request request, parse_request(call.params));                        // 4
-  const std::string hash = request_hash("purchase.request", call.params);
+  const std::string hash = gate::request_hash("purchase.request", call.params);
   PV_ASSIGN(const auto earlier, session.store().purchase_with_key(agent.id, request.idempotency_key));
   if (earlier) {
     if (earlier->body["request_hash"].text_or("") != hash) return fail(Errc::idempotency_conflict);

@@ -4,11 +4,11 @@
 
 #include "crypto/random.hpp"
 #include "daemon/browser.hpp"
-#include "daemon/epochs.hpp"
+#include "session/epochs.hpp"
 #include "daemon/gate.hpp"
-#include "daemon/log.hpp"
-#include "daemon/purchases.hpp"
-#include "daemon/records.hpp"
+#include "log/log.hpp"
+#include "ledger/purchases.hpp"
+#include "session/records.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon {
@@ -64,7 +64,7 @@ Result<store::Row> own_purchase(Session& session, std::string_view agent, std::s
 // Steps 5 and 6, and that the approval still stands.
 Status check_approved(Application& app, const store::Row& agent, const store::Row& purchase) {
   const std::string status = purchase.body["status"].text_or("");
-  if (status != "approved") return fail(refusal_of(status));
+  if (status != "approved") return fail(ledger::refusal_of(status));
   if (app.session.narrowed("deny", purchase.id)) return fail(Errc::denied);
   PV_ASSIGN(const store::Row record, find_record(app.session, purchase.body["record"].text_or("")));
   if (edited_since(purchase, record)) return fail(Errc::denied, "the record was edited since");
@@ -114,7 +114,7 @@ Json reports(const std::vector<injector::FieldReport>& fields, const std::vector
 Status journal_use(Application& app, Fill& fill, store::Row& purchase) {
   Session& session = app.session;
   PV_ASSIGN(auto tx, session.begin());
-  PV_TRY(move_purchase(session.store(), tx, purchase, "filling"));
+  PV_TRY(ledger::move_purchase(session.store(), tx, purchase, "filling"));
   Json body;
   body.set("agent", fill.agent.id);
   body.set("browser", "attached");
@@ -165,7 +165,7 @@ Result<store::Row> settle(Application& app, const Fill& fill, const InjectionEnd
   PV_ASSIGN(store::Row purchase, own_purchase(session, fill.agent.id, fill.purchase));
   const bool filled = end.handed_over && end.said && end.said->outcome == injector::Outcome::filled;
   PV_ASSIGN(auto tx, session.begin());
-  PV_TRY(move_purchase(session.store(), tx, purchase, filled ? "filled" : "outcome_unknown"));
+  PV_TRY(ledger::move_purchase(session.store(), tx, purchase, filled ? "filled" : "outcome_unknown"));
   Json body;
   body.set("purchase", purchase.id);
   body.set("use", fill.use_row);

@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "daemon/log.hpp"
+#include "log/log.hpp"
 #include "os/socket.hpp"
 
 namespace popvault::daemon {

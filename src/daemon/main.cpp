@@ -16,8 +16,8 @@
 
 #include "crypto/digest.hpp"
 #include "crypto/startup.hpp"
-#include "daemon/log.hpp"
-#include "daemon/purchases.hpp"
+#include "log/log.hpp"
+#include "ledger/purchases.hpp"
 #include "daemon/server.hpp"
 #include "os/hardening.hpp"
 #include "os/paths.hpp"

@@ -8,8 +8,8 @@
 #include "daemon/browser.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
-#include "daemon/log.hpp"
-#include "daemon/records.hpp"
+#include "log/log.hpp"
+#include "session/records.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon::owner_methods {

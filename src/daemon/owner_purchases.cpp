@@ -1,13 +1,13 @@
 // owner.sock: purchases and the journal.
 
-#include "daemon/purchases.hpp"
+#include "ledger/purchases.hpp"
 
 #include <algorithm>
 
 #include "base/money.hpp"
 #include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
-#include "daemon/records.hpp"
+#include "session/records.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon::owner_methods {
@@ -52,7 +52,7 @@ Result<store::Row> find_purchase(Application& app, const std::string& id) {
 
 Status move_and_reply(Application& app, Call& call, store::Row row, std::string_view status, journal::Kind kind) {
   PV_ASSIGN(auto tx, app.session.begin());
-  PV_TRY(move_purchase(app.session.store(), tx, row, status));
+  PV_TRY(ledger::move_purchase(app.session.store(), tx, row, status));
   Json body;
   body.set("purchase", row.id);
   PV_TRY(tx.journal(kind, std::move(body)));
@@ -97,7 +97,7 @@ Status purchase_approve(Application& app, Call& call) {
   if (const auto record = find_kept_record(app.session, row.body["record"].text_or("")); record && edited_since(row, *record))
     return fail(Errc::denied, "the record was edited after this was asked for");
   row.body.set("approved_by", "owner");
-  row.body.set("expires_at", app.session.clock().now() + kApprovalValid);
+  row.body.set("expires_at", app.session.clock().now() + ledger::kApprovalValid);
   return move_and_reply(app, call, std::move(row), "approved", journal::Kind::purchase_approved);
 }
 
@@ -107,7 +107,7 @@ Status purchase_deny(Application& app, Call& call) {
   if (session.state() == State::locked) {
     PV_ASSIGN(const auto status, session.store().unverified_purchase_status(id));
     if (!status) return fail(Errc::not_found, "purchase");
-    if (!may_become(*status, "denied")) return fail(refusal_of(*status));
+    if (!ledger::may_become(*status, "denied")) return fail(ledger::refusal_of(*status));
   } else {
     // An approved one may be waiting for its fields: that injector is stopped before the row changes.
     app.injections.stop_purchase(id);
@@ -116,7 +116,7 @@ Status purchase_deny(Application& app, Call& call) {
     if (row) {
       row->body.set("reason", "denied");
       const Status moved = move_and_reply(app, call, *row, "denied", journal::Kind::purchase_denied);
-      if (moved || !may_become(row->body["status"].text_or(""), "denied")) return moved;
+      if (moved || !ledger::may_become(row->body["status"].text_or(""), "denied")) return moved;
     }
   }
   PV_TRY(session.narrow("deny", id));

@@ -1,7 +1,7 @@
 // owner.sock: records.
 
 #include "daemon/handlers.hpp"
-#include "daemon/record_changes.hpp"
+#include "session/record_changes.hpp"
 #include "rpc/params.hpp"
 #include "vault/foreign.hpp"
 

@@ -4,9 +4,9 @@
 
 #include "crypto/compiled_salt.hpp"
 #include "daemon/browser.hpp"
-#include "daemon/epochs.hpp"
+#include "session/epochs.hpp"
 #include "daemon/handlers.hpp"
-#include "daemon/log.hpp"
+#include "log/log.hpp"
 #include "daemon/owner_keys.hpp"
 #include "rpc/params.hpp"
 #include "secret/arena.hpp"

@@ -9,7 +9,7 @@
 #include <cerrno>
 
 #include "daemon/dispatch.hpp"
-#include "daemon/log.hpp"
+#include "log/log.hpp"
 #include "os/closer.hpp"
 #include "os/hardening.hpp"
 #include "os/socket.hpp"

@@ -17,16 +17,16 @@
 #include <string>
 
 #include "crypto/digest.hpp"
-#include "daemon/purchases.hpp"
-#include "daemon/records.hpp"
-#include "daemon/session.hpp"
+#include "ledger/purchases.hpp"
+#include "session/records.hpp"
+#include "session/session.hpp"
 #include "vault/vault_key.hpp"
 
 namespace {
 
 using namespace popvault;
-using daemon::Session;
-using daemon::State;
+
+
 
 constexpr unsigned long kMark = 0x706f7076;
 
@@ -39,7 +39,7 @@ Status add_card(Session& session) {
   PV_TRY(card.set("number", as_bytes("4242424242424242")));
   PV_TRY(card.set("exp_month", as_bytes("12")));
   PV_TRY(card.set("exp_year", as_bytes("2034")));
-  PV_TRY(daemon::add_record(session, "card", "Card", std::move(card)));
+  PV_TRY(popvault::add_record(session, "card", "Card", std::move(card)));
   return {};
 }
 
@@ -59,9 +59,9 @@ Status check(Session& session, bool contents) {
   PV_TRY(session.unlock(std::move(opens)));
   PV_ASSIGN(const auto rows, session.store().all(store::Table::records));
   for (const auto& row : rows) {
-    PV_TRY(daemon::view_of(session, row));
-    PV_ASSIGN(const Bytes blob, daemon::read_record_blob(session, row));
-    PV_ASSIGN(const SecretFields fields, open_record(session.keys(), daemon::place_of(row), blob));
+    PV_TRY(popvault::view_of(session, row));
+    PV_ASSIGN(const Bytes blob, popvault::read_record_blob(session, row));
+    PV_ASSIGN(const SecretFields fields, open_record(session.keys(), popvault::place_of(row), blob));
     if (contents)
       std::printf("%s %s %s\n", row.id.c_str(), row.body["kind"].text_or("?").c_str(),
                   crypto::sha256(fields.reveal(SecretAccess{})).hex().c_str());
@@ -75,7 +75,7 @@ Status cut_off(Session& session) {
   PV_ASSIGN(auto rows, session.store().purchases_with_status("approved"));
   for (store::Row& row : rows) {
     PV_ASSIGN(auto tx, session.begin());
-    PV_TRY(daemon::move_purchase(session.store(), tx, row, "filling"));
+    PV_TRY(ledger::move_purchase(session.store(), tx, row, "filling"));
     PV_TRY(tx.journal(journal::Kind::use_begin, {}));
     PV_TRY(session.commit(tx));
   }

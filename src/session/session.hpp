@@ -19,7 +19,7 @@
 #include "vault/keyring.hpp"
 #include "vault/recovery.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 
 constexpr std::string_view kRecoveryRow = "recovery";  // of the settings
 constexpr std::string_view kBackupRow = "backup";
@@ -140,4 +140,4 @@ class Session {
   Seconds expires_at_ = 0;
 };
 
-}  // namespace popvault::daemon
+}  // namespace popvault

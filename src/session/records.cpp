@@ -1,10 +1,10 @@
-#include "daemon/records.hpp"
+#include "session/records.hpp"
 
 #include "crypto/digest.hpp"
 #include "crypto/random.hpp"
 #include "vault/record_kinds.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 
 Result<SealedRecord> seal_into_row(Session& session, store::Row& row, const std::string& label,
                                    const SecretFields& fields) {
@@ -125,4 +125,4 @@ Result<Bytes> read_record_blob(Session& session, const store::Row& record) {
   return blob;
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "daemon/session.hpp"
+#include "session/session.hpp"
 #include "secret/bundle.hpp"
 #include "vault/blob.hpp"
 #include "vault/masked_view.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 
 // Adds one. `fields` are checked and normalised; the blob is on disk before the row that points to it.
 Result<MaskedView> add_record(Session& session, const std::string& kind, const std::string& label,
@@ -41,4 +41,4 @@ inline bool surely_undone(const Error& error) noexcept { return error.code != Er
 Result<Bytes> read_record_blob(Session& session, const store::Row& record);
 BlobPlace place_of(const store::Row& record);
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -1,8 +1,8 @@
-#include "daemon/purchases.hpp"
+#include "ledger/purchases.hpp"
 
 #include <algorithm>
 
-namespace popvault::daemon {
+namespace popvault::ledger {
 namespace {
 
 struct Step {
@@ -34,15 +34,6 @@ Status move_money(store::Store& store, store::Transaction& tx, std::string_view 
   // Spent when it was spent, not when it was asked for.
   if (state == "debit") row->body.set("at", now_is);
   return tx.put(store::Table::ledger, *row);
-}
-
-Status end_one(Session& session, store::Row& row, std::string_view status, journal::Kind kind) {
-  PV_ASSIGN(auto tx, session.begin());
-  PV_TRY(move_purchase(session.store(), tx, row, status));
-  Json body;
-  body.set("purchase", row.id);
-  PV_TRY(tx.journal(kind, std::move(body)));
-  return session.commit(tx);
 }
 
 }  // namespace
@@ -80,29 +71,6 @@ Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase
   return move_purchase(store, tx, purchase, status);
 }
 
-Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
-                          const std::function<void(const store::Row&)>& told) {
-  PV_ASSIGN(auto cut_off, session.store().purchases_with_status("filling"));
-  for (store::Row& row : cut_off) {
-    if (!stranded(row)) continue;
-    PV_TRY(end_one(session, row, "outcome_unknown", journal::Kind::use_unknown));
-    told(row);
-  }
-  return {};
-}
-
-Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told) {
-  for (const char* status : {"awaiting_approval", "approved"}) {
-    PV_ASSIGN(auto rows, session.store().purchases_with_status(status));
-    for (store::Row& row : rows) {
-      if (row.body["expires_at"].int_or(0) > session.clock().now()) continue;
-      PV_TRY(end_one(session, row, "expired", journal::Kind::purchase_expired));
-      told(row);
-    }
-  }
-  return {};
-}
-
 Result<std::int64_t> spent_since(store::Store& store, std::string_view agent, Seconds since,
                                  std::string_view currency, std::string_view except) {
   // A hold counts until it is settled or released, however old it is.
@@ -115,4 +83,4 @@ Result<std::int64_t> spent_since(store::Store& store, std::string_view agent, Se
   return sum;
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault::ledger

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "daemon/records.hpp"
+#include "session/records.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 
 constexpr Seconds kTrashTime = 30 * 24 * 3600;
 constexpr std::int64_t kMostReveals = 3;  // in an hour
@@ -34,4 +34,4 @@ struct Revealed {
 // Counted in the journal, so a restart forgets nothing. The one too many is rate_limited and tells when the next may be.
 Result<Revealed> reveal_record(Session& session, const store::Row& record);
 
-}  // namespace popvault::daemon
+}  // namespace popvault

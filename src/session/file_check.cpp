@@ -1,10 +1,10 @@
-#include "daemon/file_check.hpp"
+#include "session/file_check.hpp"
 
 #include "crypto/aead.hpp"
 #include "crypto/digest.hpp"
 #include "vault/vault_file.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 constexpr const char* kBothBack =
@@ -74,4 +74,4 @@ Problems check_files(Session& session, const std::optional<Error>& refused) {
   return out;
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

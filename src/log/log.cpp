@@ -1,9 +1,9 @@
-#include "daemon/log.hpp"
+#include "log/log.hpp"
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-namespace popvault::daemon {
+namespace popvault {
 
 void start_log() {
   auto logger = spdlog::stderr_logger_st("popvaultd");
@@ -15,4 +15,4 @@ void start_log() {
 void log_info(std::string_view line) { spdlog::info("{}", line); }
 void log_warning(std::string_view line) { spdlog::warn("{}", line); }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

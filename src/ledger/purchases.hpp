@@ -9,15 +9,15 @@
 // neither. A ledger row (same id as the purchase) is hold, debit or released.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 
-#include "daemon/session.hpp"
+#include "base/result.hpp"
+#include "os/clock.hpp"
 #include "rpc/json.hpp"
 #include "store/store.hpp"
 
-namespace popvault::daemon {
+namespace popvault::ledger {
 
 constexpr Seconds kApprovalValid = 600;  // to be answered, and then to be used
 
@@ -35,14 +35,8 @@ Status give_up(store::Store& store, store::Transaction& tx, store::Row& purchase
 // What stands against a fill or an approval of a purchase that is not in the wanted state.
 Errc refusal_of(std::string_view status) noexcept;
 
-// Purchases whose filling was cut off (`stranded` says which of those in that state) become outcome_unknown.
-Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
-                          const std::function<void(const store::Row&)>& told);
-// Those whose time is over; `told` is called for each.
-Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told);
-
 // What is held or spent by an agent since a time, in one currency, without one purchase.
 Result<std::int64_t> spent_since(store::Store& store, std::string_view agent, Seconds since,
                                  std::string_view currency, std::string_view except);
 
-}  // namespace popvault::daemon
+}  // namespace popvault::ledger

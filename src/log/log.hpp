@@ -4,11 +4,11 @@
 #include <string>
 #include <string_view>
 
-namespace popvault::daemon {
+namespace popvault {
 
 // Once, before the first line.
 void start_log();
 void log_info(std::string_view line);
 void log_warning(std::string_view line);
 
-}  // namespace popvault::daemon
+}  // namespace popvault

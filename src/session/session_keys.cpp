@@ -8,14 +8,14 @@
 #include <cerrno>
 
 #include "crypto/sign.hpp"
-#include "daemon/epochs.hpp"
-#include "daemon/log.hpp"
-#include "daemon/session.hpp"
+#include "session/epochs.hpp"
+#include "log/log.hpp"
+#include "session/session.hpp"
 #include "os/atomic_file.hpp"
 #include "vault/recovery.hpp"
 #include "vault/vault_key.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 // Of words that vault.enc is about to know.
@@ -210,4 +210,4 @@ Status Session::recover(const SecretBytes& recovery_secret, SecretBytes key, con
   return recovered;
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

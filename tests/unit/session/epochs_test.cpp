@@ -1,6 +1,6 @@
 // Epochs on a real folder, with a clock of our own.
 
-#include "daemon/epochs.hpp"
+#include "session/epochs.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,10 +10,10 @@
 #include <fstream>
 #include <random>
 
-#include "daemon/record_changes.hpp"
+#include "session/record_changes.hpp"
 #include "vault/vault_file.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 namespace files = std::filesystem;
@@ -397,4 +397,4 @@ TEST_F(EpochsTest, ARevocationWithoutItsRotationIsMadeGood) {
 }
 
 }  // namespace
-}  // namespace popvault::daemon
+}  // namespace popvault

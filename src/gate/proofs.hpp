@@ -14,7 +14,7 @@
 #include "os/clock.hpp"
 #include "rpc/json.hpp"
 
-namespace popvault::daemon {
+namespace popvault::gate {
 
 constexpr std::string_view kProofDomain = "popvault-owner-proof-v1";
 constexpr Seconds kChallengeValid = 120;
@@ -41,4 +41,4 @@ class Proofs {
   std::deque<Open> open_;
 };
 
-}  // namespace popvault::daemon
+}  // namespace popvault::gate

@@ -1,8 +1,8 @@
-#include "daemon/rates.hpp"
+#include "gate/rates.hpp"
 
 #include <algorithm>
 
-namespace popvault::daemon {
+namespace popvault::gate {
 
 Status Rates::take(const std::string& who, std::int64_t now_ms) {
   auto [at, fresh] = buckets_.try_emplace(who);
@@ -15,4 +15,4 @@ Status Rates::take(const std::string& who, std::int64_t now_ms) {
   return {};
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault::gate

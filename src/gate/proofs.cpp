@@ -1,4 +1,4 @@
-#include "daemon/proofs.hpp"
+#include "gate/proofs.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include "crypto/random.hpp"
 #include "rpc/params.hpp"
 
-namespace popvault::daemon {
+namespace popvault::gate {
 namespace {
 
 constexpr std::size_t kMostOpen = 4;
@@ -67,4 +67,4 @@ Status Proofs::check(const Json& proof, std::string_view method, const Json& par
   return {};
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault::gate

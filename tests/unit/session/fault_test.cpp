@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <map>
 
-#include "daemon/epochs.hpp"
-#include "daemon/record_changes.hpp"
-#include "daemon/records.hpp"
-#include "daemon/session.hpp"
+#include "session/epochs.hpp"
+#include "session/record_changes.hpp"
+#include "session/records.hpp"
+#include "session/session.hpp"
 #include "support/memory_vfs.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 using test::FaultPlan;
@@ -310,4 +310,4 @@ TEST(SessionFaults, ControlWithoutSync) {
 }
 
 }  // namespace
-}  // namespace popvault::daemon
+}  // namespace popvault

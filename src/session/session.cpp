@@ -1,4 +1,4 @@
-#include "daemon/session.hpp"
+#include "session/session.hpp"
 
 #include <unistd.h>
 
@@ -8,12 +8,13 @@
 
 #include "crypto/compiled_salt.hpp"
 #include "crypto/sign.hpp"
-#include "daemon/epochs.hpp"
-#include "daemon/purchases.hpp"
+#include "session/epochs.hpp"
+#include "session/purchase_ends.hpp"
+#include "ledger/purchases.hpp"
 #include "os/atomic_file.hpp"
 #include "vault/vault_key.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 constexpr Seconds kUnlockFor = 24 * 3600;  // the longest session
@@ -398,7 +399,7 @@ Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) 
   }
   PV_ASSIGN(auto row, store_->get(store::Table::purchases, narrowing.id));
   if (!row) return {};
-  return give_up(*store_, tx, *row, narrowing.what == "deny" ? "denied" : "canceled");
+  return ledger::give_up(*store_, tx, *row, narrowing.what == "deny" ? "denied" : "canceled");
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -1,14 +1,14 @@
-#include "daemon/epochs.hpp"
+#include "session/epochs.hpp"
 
 #include <algorithm>
 #include <map>
 
 #include "crypto/digest.hpp"
-#include "daemon/log.hpp"
-#include "daemon/records.hpp"
+#include "log/log.hpp"
+#include "session/records.hpp"
 #include "vault/blob.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 constexpr Seconds kClockSlack = 3600;
@@ -363,4 +363,4 @@ Result<Json> epochs_to_json(Session& session) {
   return out;
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -8,7 +8,7 @@
 
 #include "base/result.hpp"
 
-namespace popvault::daemon {
+namespace popvault::gate {
 
 class Rates {
  public:
@@ -27,4 +27,4 @@ class Rates {
   std::map<std::string, Bucket> buckets_;
 };
 
-}  // namespace popvault::daemon
+}  // namespace popvault::gate

@@ -1,11 +1,11 @@
-#include "daemon/record_changes.hpp"
+#include "session/record_changes.hpp"
 
 #include "crypto/digest.hpp"
-#include "daemon/epochs.hpp"
-#include "daemon/log.hpp"
+#include "session/epochs.hpp"
+#include "log/log.hpp"
 #include "vault/record_kinds.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 constexpr std::int64_t kShredAtOnce = 32;
@@ -134,4 +134,4 @@ Result<Revealed> reveal_record(Session& session, const store::Row& record) {
   return Revealed{std::move(fields), kMostReveals - count - 1};
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/session.hpp"
+#include "session/session.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 
 struct FileProblem {
   std::string file;     // its path in the home
@@ -19,4 +19,4 @@ struct FileProblem {
 // checked otherwise.
 std::vector<FileProblem> check_files(Session& session, const std::optional<Error>& refused);
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -7,13 +7,13 @@
 
 #include "backup/backup.hpp"
 #include "crypto/sign.hpp"
-#include "daemon/epochs.hpp"
-#include "daemon/records.hpp"
-#include "daemon/session.hpp"
+#include "session/epochs.hpp"
+#include "session/records.hpp"
+#include "session/session.hpp"
 #include "vault/blob.hpp"
 #include "vault/vault_key.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 namespace {
 
 constexpr std::size_t kRowsPerJournalRow = 100;
@@ -170,4 +170,4 @@ Status Session::put_restored(store::Transaction& tx, const SecretBytes& key, con
   return done;
 }
 
-}  // namespace popvault::daemon
+}  // namespace popvault

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/session.hpp"
+#include "session/session.hpp"
 
-namespace popvault::daemon {
+namespace popvault {
 
 constexpr Seconds kEpochLife = 7 * 24 * 3600;    // then a new one begins
 constexpr Seconds kDrainTime = 14 * 24 * 3600;   // from then on an old one must be empty
@@ -54,4 +54,4 @@ Result<std::size_t> remove_orphans(Session& session);
 // {current, due_at, overdue, epochs: [...]}; while locked as the rows say, unverified.
 Result<Json> epochs_to_json(Session& session);
 
-}  // namespace popvault::daemon
+}  // namespace popvault

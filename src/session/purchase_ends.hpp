@@ -1,0 +1,17 @@
+// Purchases that end by themselves: those whose filling was cut off, and those whose time is over. Needs the vault
+// unlocked. The loop's thread.
+#pragma once
+
+#include <functional>
+
+#include "session/session.hpp"
+
+namespace popvault {
+
+// Purchases whose filling was cut off (`stranded` says which of those in that state) become outcome_unknown.
+Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
+                          const std::function<void(const store::Row&)>& told);
+// Those whose time is over; `told` is called for each.
+Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told);
+
+}  // namespace popvault
