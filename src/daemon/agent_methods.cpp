@@ -15,7 +15,7 @@ constexpr Seconds kWarnBefore = 10 * 24 * 3600;
 Status reject_key(Application& app, Call& call) {
   ++call.peer.bad_keys;
   Json body;
-  body.set("executable", call.peer.identity.executable);
+  body.set("executable", call.peer.caller.identity.executable);
   app.note_refusal(journal::Kind::agent_rejected, std::move(body));
   return fail(call.peer.bad_keys > 10 ? Errc::rate_limited : Errc::unauthenticated);
 }
@@ -25,7 +25,7 @@ Result<store::Row> own_purchase(Application& app, Call& call) {
   const std::string id = in.text("purchase", 64);
   if (in.has("timeout_ms")) in.integer("timeout_ms", 0, 600'000);
   PV_TRY(in.done());
-  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
+  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));
   PV_TRY(app.expire());
   PV_ASSIGN(auto row, app.session.store().get(store::Table::purchases, id));
   if (!row || row->body["agent"].text_or("") != agent.id) return fail(Errc::not_found, "purchase");
@@ -73,23 +73,23 @@ Status session_hello(Application& app, Call& call) {
     // Nothing sealed can be checked yet: every later request checks the row again.
     PV_ASSIGN(const auto id, app.session.store().unverified_agent_with_key(hash));
     if (!id) return reject_key(app, call);
-    call.peer.agent = *id;
-    call.peer.agent_key = hash;
+    call.peer.caller.agent = *id;
+    call.peer.caller.agent_key = hash;
     out.set("name", nullptr);
   } else {
-    call.peer.agent_key = hash;
+    call.peer.caller.agent_key = hash;
     PV_ASSIGN(const auto row, app.session.store().agent_with_key(hash));
-    if (row) call.peer.agent = row->id;
-    const auto agent = authenticate(app, call.peer);
+    if (row) call.peer.caller.agent = row->id;
+    const auto agent = gate::authenticate(app.session, call.peer.caller);
     if (!agent) {
-      call.peer.agent.clear();
+      call.peer.caller.agent.clear();
       return agent.error().code == Errc::unauthenticated ? reject_key(app, call) : tl::unexpected(agent.error());
     }
     out.set("name", agent->body["name"]);
     const Seconds expires = agent->body["expires_at"].int_or(0);
     if (expires - app.session.clock().now() < kWarnBefore) out.set("key_expires_at", rfc3339(expires));
   }
-  out.set("agent", call.peer.agent);
+  out.set("agent", call.peer.caller.agent);
   out.set("home", app.session.home());
   out.set("version", kVersion);
   call.reply->ok(std::move(out));
@@ -97,7 +97,7 @@ Status session_hello(Application& app, Call& call) {
 }
 
 Status credentials_list(Application& app, Call& call) {
-  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
+  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));
   PV_TRY(check_usable(app));
   Params in(call.params);
   const std::string kind = in.optional_text("kind", 16).value_or("");
@@ -113,7 +113,7 @@ Status credentials_list(Application& app, Call& call) {
 }
 
 Status credentials_get(Application& app, Call& call) {
-  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));
+  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));
   PV_TRY(check_usable(app));
   Params in(call.params);
   const auto id = in.optional_text("id", 64);
@@ -168,7 +168,7 @@ Status purchase_cancel(Application& app, Call& call) {
 
 Status events_subscribe(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
-  PV_TRY(authenticate(app, call.peer));
+  PV_TRY(gate::authenticate(app.session, call.peer.caller));
   call.peer.subscribed = true;
   Json out;
   out.set("subscribed", true);

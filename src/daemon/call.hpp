@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "gate/agents.hpp"
 #include "gate/proofs.hpp"
 #include "os/descriptor.hpp"
 #include "os/socket.hpp"
@@ -19,9 +20,7 @@ enum class Door : std::uint8_t { agent, owner };
 struct Peer {
   std::uint64_t id = 0;
   Door door = Door::agent;
-  PeerIdentity identity;
-  std::string agent;      // id, once session.hello succeeded
-  std::string agent_key;  // hex SHA-256 of the key it showed; looked up again at every request
+  gate::Caller caller;
   bool subscribed = false;
   unsigned bad_keys = 0;
   unsigned bad_proofs = 0;

@@ -110,7 +110,7 @@ void reject_proof(Application& app, Peer& peer, const Method& method, const Erro
   ++app.bad_proofs;
   ++peer.bad_proofs;
   Json body;
-  body.set("executable", peer.identity.executable);
+  body.set("executable", peer.caller.identity.executable);
   body.set("method", method.name);
   body.set("reason", info(error.code).word);
   app.note_refusal(journal::Kind::proof_rejected, std::move(body));
@@ -155,7 +155,7 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed
   const auto table = methods(peer.door);
   const auto method = std::find_if(table.begin(), table.end(), [&](const Method& m) { return m.name == request->method; });
   if (method == table.end()) return reply->error({Errc::unknown_method, {}});
-  if (method->needs_agent && peer.agent.empty()) return reply->error({Errc::unauthenticated, {}});
+  if (method->needs_agent && peer.caller.agent.empty()) return reply->error({Errc::unauthenticated, {}});
   if (const Status state = check_state(app, *method); !state) return reply->error(state.error());
   if (peer.door == Door::owner) {
     bool answered = false;

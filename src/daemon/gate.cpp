@@ -59,7 +59,7 @@ Json purchase_body(const Request& request, const store::Row& agent, const store:
   body.set("agent", agent.id);
   body.set("amount_minor", request.amount);
   body.set("currency", request.currency);
-  body.set("executable", peer.identity.executable);
+  body.set("executable", peer.caller.identity.executable);
   body.set("expires_at", now + ledger::kApprovalValid);
   body.set("idempotency_key", request.idempotency_key);
   body.set("merchant", request.merchant);
@@ -107,17 +107,6 @@ Result<store::Row> reserve(Session& session, Json body, const policy::Decision& 
 
 }  // namespace
 
-Result<store::Row> authenticate(Application& app, const Peer& peer) {
-  if (peer.agent.empty()) return fail(Errc::unauthenticated);
-  PV_ASSIGN(auto row, app.session.store().agent_with_key(peer.agent_key));
-  if (!row || row->id != peer.agent || row->body["status"].text_or("") != "active") return fail(Errc::unauthenticated);
-  if (app.session.narrowed("revoke", row->id)) return fail(Errc::unauthenticated);
-  if (!equal_constant_time(as_bytes(row->body["key_sha256"].text_or("")), as_bytes(peer.agent_key)))
-    return fail(Errc::unauthenticated);
-  if (row->body["expires_at"].int_or(0) <= app.session.clock().now()) return fail(Errc::unauthenticated, "the key has expired");
-  return std::move(*row);
-}
-
 Status check_usable(Application& app) {
   if (app.session.frozen()) return fail(Errc::frozen);
   return {};
@@ -141,7 +130,10 @@ Result<std::optional<policy::Policy>> policy_of(Session& session, std::string_vi
   out.currency = body["currency"].text_or("");
   out.per_use = body["per_use_minor"].int_or(0);
   out.per_day = body["per_day_minor"].int_or(0);
-  out.auto_approve_below = body["auto_approve_below_minor"].int_or(0);
+  // 0.2.0 kept the amount below which the owner was not asked.
+  out.ask_above = body["ask_above_minor"].int_or(std::max<std::int64_t>(0, body["auto_approve_below_minor"].int_or(0) - 1));
+  out.per_month = body["per_month_minor"].int_or(30 * out.per_day);
+  out.uses_per_hour = body["uses_per_hour"].int_or(60);
   out.minimum = *strength;
   return std::optional(std::move(out));
 }
@@ -165,7 +157,7 @@ Result<policy::Decision> decide_now(Session& session, std::string_view agent, co
   PV_ASSIGN(const auto policy, policy_of(session, agent));
   PV_ASSIGN(const std::int64_t spent,
             ledger::spent_since(session.store(), agent, session.clock().now() - kDay, request.currency, except));
-  return policy::decide(request, policy ? &*policy : nullptr, spent);
+  return policy::decide(request, policy ? &*policy : nullptr, {spent, spent, 0}, session.clock().now());
 }
 
 Result<store::Row> find_visible_record(Application& app, const store::Row& agent, std::string_view id_or_alias) {
@@ -203,7 +195,7 @@ Result<Json> purchase_view(Session& session, const store::Row& purchase) {
 
 Status purchase_request(Application& app, Call& call) {
   Session& session = app.session;
-  PV_ASSIGN(const store::Row agent, authenticate(app, call.peer));                     // 1
+  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));                     // 1
   PV_TRY(check_usable(app));                                                           // 2
   PV_TRY(app.rates.take(agent.id, session.clock().monotonic_ms()));                    // 3
   PV_ASSIGN(const Request request, parse_request(call.params));                        // 4

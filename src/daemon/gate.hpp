@@ -17,8 +17,6 @@ namespace popvault::daemon {
 // What an attached browser can give.
 constexpr policy::Strength kAvailable = policy::Strength::dom;
 
-// Step 1: the agent's sealed row, when the key that the connection showed is still good.
-Result<store::Row> authenticate(Application& app, const Peer& peer);
 // Step 2: unlocked is checked by the dispatch table; not frozen here.
 Status check_usable(Application& app);
 

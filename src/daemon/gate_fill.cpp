@@ -118,7 +118,7 @@ Status journal_use(Application& app, Fill& fill, store::Row& purchase) {
   Json body;
   body.set("agent", fill.agent.id);
   body.set("browser", "attached");
-  body.set("executable", fill.peer.identity.executable);
+  body.set("executable", fill.peer.caller.identity.executable);
   body.set("injector", app.injector_sha256);
   body.set("merchant", purchase.body["merchant"]);
   body.set("purchase", purchase.id);
@@ -145,7 +145,7 @@ Result<Descriptor> unwrap(Application& app, const Fill& fill, const store::Row& 
 Result<Descriptor> ready(Application& app, Fill& fill) {
   if (app.session.state() != State::unlocked) return fail(Errc::locked);
   PV_TRY(check_usable(app));
-  PV_ASSIGN(const store::Row agent, authenticate(app, fill.peer));
+  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, fill.peer.caller));
   PV_ASSIGN(store::Row purchase, own_purchase(app.session, agent.id, fill.purchase));
   PV_TRY(check_approved(app, agent, purchase));
   // The injector looked by the rules of its start: they must still be the rules.
@@ -243,7 +243,7 @@ Status start_injection(Application& app, const std::shared_ptr<Fill>& fill, Desc
 
 Status purchase_fill(Application& app, Call& call) {
   Session& session = app.session;
-  PV_ASSIGN(store::Row agent, authenticate(app, call.peer));                           // 1
+  PV_ASSIGN(store::Row agent, gate::authenticate(app.session, call.peer.caller));                           // 1
   PV_TRY(check_usable(app));                                                           // 2
   PV_TRY(app.rates.take(agent.id, session.clock().monotonic_ms()));                    // 3
   PV_ASSIGN(const FillRequest request, parse_fill(call.params));                       // 4

@@ -169,7 +169,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     half_timed_ = half;
     timer_.reset();
     if (!half && (in_work_ > 0 || peer_.subscribed)) return;
-    const std::int64_t idle = peer_.door == Door::agent && peer_.agent.empty() ? kUnknownIdleMs : kIdleMs;
+    const std::int64_t idle = peer_.door == Door::agent && peer_.caller.agent.empty() ? kUnknownIdleMs : kIdleMs;
     timer_ = server_->app_->loop.after(half ? kHalfLineMs : idle, [this] {
       if (!in_.empty()) send(error_line(nullptr, {Errc::timeout, {}}));
       close();
@@ -211,7 +211,7 @@ Server::Server(Application& app, Descriptor agent_socket, Descriptor owner_socke
     const std::string line = event.dump();
     const auto all = connections_;
     for (const auto& entry : all)
-      if (entry.second->peer().subscribed && entry.second->peer().agent == agent) entry.second->send(line);
+      if (entry.second->peer().subscribed && entry.second->peer().caller.agent == agent) entry.second->send(line);
   });
 }
 
@@ -244,7 +244,7 @@ void Server::accept_from(Door door) {
   Peer peer;
   peer.id = next_id_++;
   peer.door = door;
-  peer.identity = std::move(*identity);
+  peer.caller.identity = std::move(*identity);
   const auto connection = std::make_shared<Connection>(*this, std::move(fd), std::move(peer));
   ++count_[i];
   connections_.emplace(connection->peer().id, connection);
@@ -261,7 +261,7 @@ void Server::drop(std::uint64_t id) {
 void Server::close_agent(const std::string& agent) {
   const auto all = connections_;
   for (const auto& entry : all)
-    if (entry.second->peer().agent == agent) entry.second->close();
+    if (entry.second->peer().caller.agent == agent) entry.second->close();
 }
 
 void Server::close_all() {

@@ -7,7 +7,14 @@ namespace {
 
 constexpr std::string_view kStrengths[] = {"dom", "wire_attached", "sealed", "wire"};
 
-constexpr Decision deny(Errc reason) { return {Verdict::deny, reason}; }
+constexpr std::string_view kRules[] = {"no_policy", "killed",  "expired",   "request",       "record",   "unlisted_merchant", "currency",
+                                       "per_use",   "per_day", "per_month", "uses_per_hour", "strength", "ask_above",         "within"};
+static_assert(std::size(kRules) == static_cast<std::size_t>(Rule::within) + 1);
+
+constexpr Decision deny(Rule rule, Errc reason = Errc::denied) { return {Verdict::deny, reason, rule}; }
+
+// Written so that nothing can overflow: limit - amount is at least -kMaxMinor.
+constexpr bool over(std::int64_t spent, std::int64_t amount, std::int64_t limit) { return spent > limit - amount; }
 
 }  // namespace
 
@@ -30,17 +37,25 @@ bool Policy::allows_record(std::string_view id) const noexcept {
                      [&](const std::string& r) { return r == "*" ? id.starts_with("crd_") : r == id; });
 }
 
-Decision decide(const UseRequest& request, const Policy* policy, std::int64_t spent_day) noexcept {
-  if (policy == nullptr) return deny(Errc::denied);
-  if (request.amount <= 0 || spent_day < 0) return deny(Errc::denied);
-  if (!policy->allows_record(request.record)) return deny(Errc::denied);
-  if (policy->find(request.merchant) == nullptr) return deny(Errc::denied);
-  if (request.currency.empty() || request.currency != policy->currency) return deny(Errc::denied);
-  if (request.amount > policy->per_use) return deny(Errc::limit_exceeded);
-  // Written so that nothing can overflow: per_day - amount is at least -kMaxMinor.
-  if (spent_day > policy->per_day - request.amount) return deny(Errc::limit_exceeded);
-  if (request.available < policy->minimum) return deny(Errc::strength_unavailable);
-  return {request.amount < policy->auto_approve_below ? Verdict::allow : Verdict::ask, Errc::denied};
+std::string_view to_string(Rule rule) noexcept { return kRules[static_cast<std::size_t>(rule)]; }
+
+Decision decide(const UseRequest& request, const Policy* policy, const Spent& spent, std::int64_t now) noexcept {
+  if (policy == nullptr) return deny(Rule::no_policy);
+  if (policy->killed) return deny(Rule::killed);
+  if (policy->expires_at != 0 && now >= policy->expires_at) return deny(Rule::expired);
+  if (request.amount <= 0 || spent.day < 0 || spent.month < 0 || spent.uses_hour < 0) return deny(Rule::request);
+  if (!policy->allows_record(request.record)) return deny(Rule::record);
+  const bool listed = policy->find(request.merchant) != nullptr;
+  if (!listed && policy->unlisted != Unlisted::ask) return deny(Rule::unlisted_merchant);
+  if (request.currency.empty() || request.currency != policy->currency) return deny(Rule::currency);
+  if (request.amount > policy->per_use) return deny(Rule::per_use, Errc::limit_exceeded);
+  if (over(spent.day, request.amount, policy->per_day)) return deny(Rule::per_day, Errc::limit_exceeded);
+  if (over(spent.month, request.amount, policy->per_month)) return deny(Rule::per_month, Errc::limit_exceeded);
+  if (spent.uses_hour >= policy->uses_per_hour) return deny(Rule::uses_per_hour, Errc::limit_exceeded);
+  if (request.available < policy->minimum) return deny(Rule::strength, Errc::strength_unavailable);
+  if (!listed) return {Verdict::ask, Errc::denied, Rule::unlisted_merchant};
+  if (request.amount > policy->ask_above) return {Verdict::ask, Errc::denied, Rule::ask_above};
+  return {Verdict::allow, Errc::denied, Rule::within};
 }
 
 }  // namespace popvault::policy

@@ -24,14 +24,22 @@ struct Merchant {
   bool operator==(const Merchant&) const = default;
 };
 
+enum class Unlisted : std::uint8_t { deny = 0, ask = 1 };
+
 struct Policy {
   std::vector<Merchant> merchants;
   std::vector<std::string> records;        // ids; "*" is every card (ids that begin with crd_)
   std::string currency;                    // ISO 4217
   std::int64_t per_use = 0;                // minor units; 0 allows nothing
   std::int64_t per_day = 0;                // rolling 24 h, held and spent together
-  std::int64_t auto_approve_below = 0;     // under this amount the owner is not asked; 0: always ask
+  std::int64_t per_month = 0;              // rolling 30 d
+  std::int64_t uses_per_hour = 0;          // rolling; 0 allows none
+  std::int64_t ask_above = 0;              // an amount above it is asked; 0: always ask
   Strength minimum = Strength::wire;
+  Unlisted unlisted = Unlisted::deny;      // ask: a merchant that is not listed is always asked
+  std::int64_t drift_bp = 0;               // how far a page's price may be from the approved one, in 1/10 000
+  std::int64_t expires_at = 0;             // seconds since 1970; from then on nothing. 0: it does not expire
+  bool killed = false;                     // the kill switch: nothing
 
   const Merchant* find(std::string_view origin) const noexcept;
   bool allows_record(std::string_view id) const noexcept;
@@ -45,14 +53,29 @@ struct UseRequest {
   Strength available{};           // what the enrolled browser can give
 };
 
+// What is held or spent already, in the policy's currency, and how many uses the last hour saw.
+struct Spent {
+  std::int64_t day = 0;
+  std::int64_t month = 0;
+  std::int64_t uses_hour = 0;
+};
+
 enum class Verdict : std::uint8_t { deny = 0, ask = 1, allow = 2 };
+
+// The first rule that decided, in the order in which they are looked at.
+enum class Rule : std::uint8_t {
+  no_policy, killed, expired, request, record, unlisted_merchant, currency,
+  per_use, per_day, per_month, uses_per_hour, strength, ask_above, within
+};
+std::string_view to_string(Rule rule) noexcept;
 
 struct Decision {
   Verdict verdict = Verdict::deny;
   Errc reason = Errc::denied;     // meaningful for deny only
+  Rule rule = Rule::no_policy;
 };
 
-// `spent_day`: what is held or spent in the last 24 hours, in the policy's currency. No policy: deny.
-Decision decide(const UseRequest& request, const Policy* policy, std::int64_t spent_day) noexcept;
+// No policy: deny. `now`: seconds since 1970.
+Decision decide(const UseRequest& request, const Policy* policy, const Spent& spent, std::int64_t now) noexcept;
 
 }  // namespace popvault::policy

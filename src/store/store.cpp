@@ -9,9 +9,10 @@
 
 #include "crypto/digest.hpp"
 
-// src/store/schema.sql and schema_2.sql, embedded at build time.
+// src/store/schema*.sql, embedded at build time.
 extern const char popvault_embedded_schema[];
 extern const char popvault_embedded_schema_2[];
+extern const char popvault_embedded_schema_3[];
 
 namespace popvault::store {
 namespace {
@@ -21,10 +22,12 @@ struct Step {
   const char* sql;
   std::string_view since;  // the first version that knows the schema it leads to
 };
-const Step kSteps[] = {{popvault_embedded_schema, "0.1.0"}, {popvault_embedded_schema_2, "0.2.0"}};
+const Step kSteps[] = {
+    {popvault_embedded_schema, "0.1.0"}, {popvault_embedded_schema_2, "0.2.0"}, {popvault_embedded_schema_3, "0.3.0"}};
 constexpr std::int64_t kSchemaVersion = std::size(kSteps);
 
-constexpr std::string_view kNames[] = {"records", "agents", "policies", "settings", "purchases", "ledger", "epochs"};
+constexpr std::string_view kNames[] = {"records", "agents", "policies", "settings",      "purchases",
+                                       "ledger",  "epochs", "grants",   "authenticators"};
 static_assert(std::size(kNames) == std::size(kTables));
 
 // It comes from a file that is not believed.

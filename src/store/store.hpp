@@ -22,9 +22,9 @@
 
 namespace popvault::store {
 
-enum class Table : std::uint8_t { records, agents, policies, settings, purchases, ledger, epochs };
-constexpr Table kTables[] = {Table::records,   Table::agents, Table::policies, Table::settings,
-                             Table::purchases, Table::ledger, Table::epochs};
+enum class Table : std::uint8_t { records, agents, policies, settings, purchases, ledger, epochs, grants, authenticators };
+constexpr Table kTables[] = {Table::records, Table::agents, Table::policies, Table::settings,      Table::purchases,
+                             Table::ledger,  Table::epochs, Table::grants,   Table::authenticators};
 std::string_view to_string(Table table) noexcept;
 
 constexpr std::string_view kLedgerRows = "ledger ";

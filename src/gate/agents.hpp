@@ -1,0 +1,23 @@
+// Agents: who asks. Step 1 of the gate.
+//
+// An agent's key is its own credential: compared as a SHA-256, never kept or logged. The loop's thread.
+#pragma once
+
+#include <string>
+
+#include "os/socket.hpp"
+#include "session/session.hpp"
+
+namespace popvault::gate {
+
+// What is known of the other end of a connection.
+struct Caller {
+  PeerIdentity identity;
+  std::string agent;      // id, once session.hello succeeded
+  std::string agent_key;  // hex SHA-256 of the key it showed; looked up again at every request
+};
+
+// The agent's sealed row, when the key that the caller showed is still good; else unauthenticated or agent_suspended.
+Result<store::Row> authenticate(Session& session, const Caller& caller);
+
+}  // namespace popvault::gate
