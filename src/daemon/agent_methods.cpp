@@ -104,7 +104,7 @@ Status credentials_list(Application& app, Call& call) {
   const std::string cursor = in.optional_text("cursor", 64).value_or("");
   const std::int64_t limit = in.optional_integer("limit", 1, 100, 50);
   PV_TRY(in.done());
-  PV_ASSIGN(const auto policy, policy_of(app.session, agent.id));
+  PV_ASSIGN(const auto policy, gate::policy_of(app.session, agent.id));
   PV_ASSIGN(Json out, list_records(app.session, "credentials", kind, cursor, limit, [&](const store::Row& row) {
               return policy && policy->allows_record(row.id);
             }));

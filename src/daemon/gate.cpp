@@ -112,32 +112,6 @@ Status check_usable(Application& app) {
   return {};
 }
 
-Result<std::optional<policy::Policy>> policy_of(Session& session, std::string_view agent) {
-  PV_ASSIGN(const auto row, session.store().get(store::Table::policies, agent));
-  if (!row) return std::optional<policy::Policy>{};
-  const Json& body = row->body;
-  policy::Policy out;
-  const auto strength = policy::parse_strength(body["strength"].text_or(""));
-  if (body["merchants"].array() == nullptr || body["records"].array() == nullptr || !strength)
-    return fail(Errc::state_corrupt, "a policy");
-  for (const Json& item : *body["merchants"].array()) {
-    policy::Merchant merchant{item["origin"].text_or(""), {}};
-    if (item["processors"].array() != nullptr)
-      for (const Json& processor : *item["processors"].array()) merchant.processors.push_back(processor.text_or(""));
-    out.merchants.push_back(std::move(merchant));
-  }
-  for (const Json& record : *body["records"].array()) out.records.push_back(record.text_or(""));
-  out.currency = body["currency"].text_or("");
-  out.per_use = body["per_use_minor"].int_or(0);
-  out.per_day = body["per_day_minor"].int_or(0);
-  // 0.2.0 kept the amount below which the owner was not asked.
-  out.ask_above = body["ask_above_minor"].int_or(std::max<std::int64_t>(0, body["auto_approve_below_minor"].int_or(0) - 1));
-  out.per_month = body["per_month_minor"].int_or(30 * out.per_day);
-  out.uses_per_hour = body["uses_per_hour"].int_or(60);
-  out.minimum = *strength;
-  return std::optional(std::move(out));
-}
-
 Result<bool> flag_setting(Session& session, std::string_view name) {
   PV_ASSIGN(const auto row, session.store().get(store::Table::settings, name));
   return row && row->body["value"].bool_or(false);
@@ -154,7 +128,7 @@ Result<policy::Decision> decide_now(Session& session, std::string_view agent, co
                                     std::string_view except) {
   PV_ASSIGN(const bool origin_ok, origin_allowed(session, request.merchant));
   if (!origin_ok) return policy::Decision{};
-  PV_ASSIGN(const auto policy, policy_of(session, agent));
+  PV_ASSIGN(const auto policy, gate::policy_of(session, agent));
   PV_ASSIGN(const std::int64_t spent,
             ledger::spent_since(session.store(), agent, session.clock().now() - kDay, request.currency, except));
   return policy::decide(request, policy ? &*policy : nullptr, {spent, spent, 0}, session.clock().now());
@@ -162,7 +136,7 @@ Result<policy::Decision> decide_now(Session& session, std::string_view agent, co
 
 Result<store::Row> find_visible_record(Application& app, const store::Row& agent, std::string_view id_or_alias) {
   PV_ASSIGN(store::Row record, find_record(app.session, id_or_alias));
-  PV_ASSIGN(const auto policy, policy_of(app.session, agent.id));
+  PV_ASSIGN(const auto policy, gate::policy_of(app.session, agent.id));
   if (!policy || !policy->allows_record(record.id)) return fail(Errc::not_found, "record");
   return record;
 }

@@ -10,7 +10,7 @@
 
 #include "daemon/application.hpp"
 #include "daemon/call.hpp"
-#include "policy/decide.hpp"
+#include "gate/policies.hpp"
 
 namespace popvault::daemon {
 
@@ -23,8 +23,6 @@ Status check_usable(Application& app);
 Status purchase_request(Application& app, Call& call);
 Status purchase_fill(Application& app, Call& call);
 
-// The policy of an agent; none when it has none.
-Result<std::optional<policy::Policy>> policy_of(Session& session, std::string_view agent);
 // A record by id or alias, if the agent's policy names it; else not_found, as if there were none.
 Result<store::Row> find_visible_record(Application& app, const store::Row& agent, std::string_view id_or_alias);
 // Steps 5 and 6 for a request as it stands now; `except` is a purchase whose own hold does not count.

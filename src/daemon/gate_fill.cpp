@@ -85,7 +85,7 @@ Result<injector::Job> make_job(Application& app, const store::Row& agent, const 
   job.page = page.text;
   const std::string merchant = purchase.body["merchant"].text_or("");
   job.origins.push_back(merchant);
-  PV_ASSIGN(const auto policy, policy_of(app.session, agent.id));
+  PV_ASSIGN(const auto policy, gate::policy_of(app.session, agent.id));
   if (policy && policy->find(merchant) != nullptr)
     for (const std::string& processor : policy->find(merchant)->processors) job.origins.push_back(processor);
   PV_ASSIGN(const store::Row record, find_record(app.session, purchase.body["record"].text_or("")));

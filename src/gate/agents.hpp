@@ -20,4 +20,9 @@ struct Caller {
 // The agent's sealed row, when the key that the caller showed is still good; else unauthenticated or agent_suspended.
 Result<store::Row> authenticate(Session& session, const Caller& caller);
 
+// By id, else the active one of that name (a name may be used again after a revocation), else any. find_agent(): not_found
+// when there is none.
+Result<std::optional<store::Row>> agent_named(Session& session, const std::string& id_or_name);
+Result<store::Row> find_agent(Session& session, const std::string& id_or_name);
+
 }  // namespace popvault::gate

@@ -1,0 +1,66 @@
+// owner.sock: settings.
+
+#include "daemon/browser.hpp"
+#include "daemon/gate.hpp"
+#include "daemon/handlers.hpp"
+#include "rpc/params.hpp"
+
+namespace popvault::daemon::owner_methods {
+namespace {
+Result<Json> settings_json(Session& session, const std::string& only) {
+  Json settings{Json::Object{}};
+  for (const char* key : {"allow_loopback_http", "browser.endpoint"}) {
+    if (!only.empty() && only != key) continue;
+    PV_ASSIGN(const auto row, session.store().get(store::Table::settings, key));
+    settings.set(key, row ? row->body["value"] : std::string_view(key) == "allow_loopback_http" ? Json(false) : Json());
+  }
+  if (settings.object()->empty()) return fail(Errc::not_found, "setting");
+  Json out;
+  out.set("settings", std::move(settings));
+  return out;
+}
+
+Status check_setting(const std::string& key, const Json& value) {
+  if (key == "allow_loopback_http")
+    return value.boolean() != nullptr ? Status{} : fail(Errc::invalid_field, "allow_loopback_http is true or false");
+  if (key != "browser.endpoint") return fail(Errc::not_found, "setting");
+  if (value.is_null()) return {};
+  if (value.string() == nullptr) return fail(Errc::invalid_field, "browser.endpoint is an address");
+  PV_TRY(parse_endpoint(*value.string()));
+  return {};
+}
+}  // namespace
+
+Status config_get(Application& app, Call& call) {
+  Params in(call.params);
+  const std::string key = in.optional_text("key", 64).value_or("");
+  PV_TRY(in.done());
+  PV_ASSIGN(Json out, settings_json(app.session, key));
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+Status config_set(Application& app, Call& call) {
+  Params in(call.params);
+  const std::string key = in.text("key", 64);
+  const Json& value = in.any("value");
+  PV_TRY(in.done());
+  if (!in.has("value")) return fail(Errc::invalid_params, "value is missing");
+  PV_TRY(check_setting(key, value));
+  PV_ASSIGN(auto row, app.session.store().get(store::Table::settings, key));
+  store::Row next = row ? *row : store::Row{key, 0, {}};
+  next.body.set("value", value);
+  PV_ASSIGN(auto tx, app.session.begin());
+  PV_TRY(tx.put(store::Table::settings, next));
+  Json body;
+  body.set("key", key);
+  body.set("value", value);
+  PV_TRY(tx.journal(journal::Kind::config_set, std::move(body)));
+  PV_TRY(app.session.commit(tx));
+  app.injections.stop_waiting();
+  PV_ASSIGN(Json out, settings_json(app.session, ""));
+  call.reply->ok(std::move(out));
+  return {};
+}
+
+}  // namespace popvault::daemon::owner_methods
