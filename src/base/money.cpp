@@ -12,8 +12,9 @@ constexpr std::string_view kTwo =
     "JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN "
     "NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP "
     "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG";
-constexpr std::string_view kZero = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
+constexpr std::string_view kZero = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
 constexpr std::string_view kThree = "BHD IQD JOD KWD LYD OMR TND";
+constexpr std::string_view kFour = "CLF UYW";  // units of account
 
 bool listed(std::string_view list, std::string_view code) {
   for (std::size_t at = 0; at < list.size(); at += 4)
@@ -35,6 +36,8 @@ Result<Currency> Currency::parse(std::string_view code) {
   if (code.size() == 3 && listed(kZero, code)) return out;
   out.exponent_ = 3;
   if (code.size() == 3 && listed(kThree, code)) return out;
+  out.exponent_ = 4;
+  if (code.size() == 3 && listed(kFour, code)) return out;
   return fail(Errc::invalid_field, "currency is not an ISO 4217 code such as USD");
 }
 
@@ -46,7 +49,7 @@ Result<std::int64_t> parse_amount(std::string_view decimal, const Currency& curr
   const std::string_view whole = decimal.substr(0, point);
   const std::string_view part = point == decimal.npos ? std::string_view{} : decimal.substr(point + 1);
   const std::size_t exponent = static_cast<std::size_t>(currency.exponent());
-  if (whole.empty() || whole.size() > 12 || !digits(whole) || !digits(part)) return wrong();
+  if (whole.empty() || whole.size() > 13 || !digits(whole) || !digits(part)) return wrong();
   if (part.size() > exponent || (point != decimal.npos && part.empty())) return wrong();
   std::int64_t value = 0;
   for (const char c : whole) value = value * 10 + (c - '0');
@@ -56,7 +59,8 @@ Result<std::int64_t> parse_amount(std::string_view decimal, const Currency& curr
 }
 
 std::string format_amount(std::int64_t minor, const Currency& currency) {
-  std::string text = std::to_string(minor < 0 ? -minor : minor);
+  const auto magnitude = static_cast<std::uint64_t>(minor);  // unsigned: the least number has no positive twin
+  std::string text = std::to_string(minor < 0 ? 0 - magnitude : magnitude);
   const std::size_t exponent = static_cast<std::size_t>(currency.exponent());
   if (exponent > 0) {
     if (text.size() <= exponent) text.insert(0, exponent + 1 - text.size(), '0');

@@ -17,7 +17,7 @@ class Currency {
   // A code of ISO 4217's active list ("USD"). Fails with invalid_field.
   static Result<Currency> parse(std::string_view code);
   const std::string& code() const noexcept { return code_; }
-  int exponent() const noexcept { return exponent_; }  // digits after the point: 2, 0 (JPY) or 3 (KWD)
+  int exponent() const noexcept { return exponent_; }  // digits after the point: 2, 0 (JPY), 3 (KWD) or 4 (CLF)
   bool operator==(const Currency&) const = default;
 
  private:

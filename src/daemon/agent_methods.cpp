@@ -1,9 +1,7 @@
 #include <algorithm>
 
 #include "crypto/digest.hpp"
-#include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
-#include "ledger/purchases.hpp"
 #include "session/records.hpp"
 #include "rpc/params.hpp"
 
@@ -17,7 +15,9 @@ Status reject_key(Application& app, Call& call) {
   Json body;
   body.set("executable", call.peer.caller.identity.executable);
   app.note_refusal(journal::Kind::agent_rejected, std::move(body));
-  return fail(call.peer.bad_keys > 10 ? Errc::rate_limited : Errc::unauthenticated);
+  // A good key is never held up by the bad ones of others.
+  const Status taken = app.bad_keys.take(std::to_string(call.peer.caller.identity.uid), app.session.clock().monotonic_ms());
+  return fail(call.peer.bad_keys > 10 || !taken ? Errc::rate_limited : Errc::unauthenticated);
 }
 
 Result<store::Row> own_purchase(Application& app, Call& call) {
@@ -25,11 +25,8 @@ Result<store::Row> own_purchase(Application& app, Call& call) {
   const std::string id = in.text("purchase", 64);
   if (in.has("timeout_ms")) in.integer("timeout_ms", 0, 600'000);
   PV_TRY(in.done());
-  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));
   PV_TRY(app.expire());
-  PV_ASSIGN(auto row, app.session.store().get(store::Table::purchases, id));
-  if (!row || row->body["agent"].text_or("") != agent.id) return fail(Errc::not_found, "purchase");
-  return std::move(*row);
+  return app.gate.own_purchase(call.peer.caller, id);
 }
 
 // A purchase.wait in progress: ends at the first change or when its time is over.
@@ -42,10 +39,10 @@ struct Waiting {
 void answer_waiting(Application& app, const std::shared_ptr<Waiting>& waiting, const std::string& id) {
   app.watchers.remove(waiting->watcher);
   waiting->timer.reset();
-  if (app.session.state() != State::unlocked) return waiting->reply->error({Errc::locked, {}});
+  if (!app.session.store().unsealed()) return waiting->reply->error({Errc::locked, {}});
   const auto row = app.session.store().get(store::Table::purchases, id);
   if (!row || !*row) return waiting->reply->error({Errc::not_found, "purchase"});
-  waiting->reply->give(purchase_view(app.session, **row));
+  waiting->reply->give(app.gate.purchase_view(**row));
 }
 
 }  // namespace
@@ -69,7 +66,7 @@ Status session_hello(Application& app, Call& call) {
   if (call.peer.bad_keys > 10) return fail(Errc::rate_limited);
   const std::string hash = crypto::sha256(as_bytes(key)).hex();
   Json out;
-  if (app.session.state() == State::locked) {
+  if (!app.session.store().unsealed()) {
     // Nothing sealed can be checked yet: every later request checks the row again.
     PV_ASSIGN(const auto id, app.session.store().unverified_agent_with_key(hash));
     if (!id) return reject_key(app, call);
@@ -97,38 +94,30 @@ Status session_hello(Application& app, Call& call) {
 }
 
 Status credentials_list(Application& app, Call& call) {
-  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));
-  PV_TRY(check_usable(app));
   Params in(call.params);
   const std::string kind = in.optional_text("kind", 16).value_or("");
   const std::string cursor = in.optional_text("cursor", 64).value_or("");
   const std::int64_t limit = in.optional_integer("limit", 1, 100, 50);
   PV_TRY(in.done());
-  PV_ASSIGN(const auto policy, gate::policy_of(app.session, agent.id));
-  PV_ASSIGN(Json out, list_records(app.session, "credentials", kind, cursor, limit, [&](const store::Row& row) {
-              return policy && policy->allows_record(row.id);
-            }));
+  PV_ASSIGN(Json out, app.gate.list(call.peer.caller, kind, cursor, limit));
   call.reply->ok(std::move(out));
   return {};
 }
 
 Status credentials_get(Application& app, Call& call) {
-  PV_ASSIGN(const store::Row agent, gate::authenticate(app.session, call.peer.caller));
-  PV_TRY(check_usable(app));
   Params in(call.params);
   const auto id = in.optional_text("id", 64);
   const auto alias = in.optional_text("alias", 64);
   PV_TRY(in.done());
   if (id.has_value() == alias.has_value()) return fail(Errc::invalid_params, "give exactly one of id and alias");
-  PV_ASSIGN(const store::Row record, find_visible_record(app, agent, id ? *id : *alias));
-  PV_ASSIGN(const MaskedView view, view_of(app.session, record));
-  call.reply->ok(to_json(view));
+  PV_ASSIGN(Json out, app.gate.view(call.peer.caller, id ? *id : *alias));
+  call.reply->ok(std::move(out));
   return {};
 }
 
 Status purchase_status(Application& app, Call& call) {
   PV_ASSIGN(const store::Row row, own_purchase(app, call));
-  PV_ASSIGN(Json view, purchase_view(app.session, row));
+  PV_ASSIGN(Json view, app.gate.purchase_view(row));
   call.reply->ok(std::move(view));
   return {};
 }
@@ -149,15 +138,13 @@ Status purchase_wait(Application& app, Call& call) {
 }
 
 Status purchase_cancel(Application& app, Call& call) {
-  PV_ASSIGN(store::Row row, own_purchase(app, call));
-  if (app.injections.running(row.id)) return fail(Errc::busy);
-  PV_ASSIGN(auto tx, app.session.begin());
-  PV_TRY(ledger::move_purchase(app.session.store(), tx, row, "canceled"));
-  Json body;
-  body.set("agent", row.body["agent"]);
-  body.set("purchase", row.id);
-  PV_TRY(tx.journal(journal::Kind::purchase_canceled, std::move(body)));
-  PV_TRY(app.session.commit(tx));
+  Params in(call.params);
+  const std::string id = in.text("purchase", 64);
+  PV_TRY(in.done());
+  PV_TRY(app.expire());
+  PV_ASSIGN(const store::Row before, app.gate.own_purchase(call.peer.caller, id));
+  if (app.injections.running(before.id)) return fail(Errc::busy);
+  PV_ASSIGN(const store::Row row, app.gate.cancel(call.peer.caller, id));
   app.watchers.tell(row);
   Json out;
   out.set("purchase", row.id);

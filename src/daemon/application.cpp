@@ -37,6 +37,8 @@ constexpr std::int64_t kTidyAfterMs = 250;
 
 void Application::after_unlock() {
   damaged.clear();
+  touch();
+  gate.replay_rates();
   if (const Status kept = keep_schedule(); !kept) log_warning("keeping the epochs' schedule: " + kept.error().message());
   tidying = loop.after(kTidyAfterMs, [this] {
     if (session.state() != State::unlocked) return;
@@ -95,6 +97,24 @@ void Application::lock() {
   sweeping.reset();
   injections.stop_all();
   session.lock();
+}
+
+void Application::lock_all() {
+  lock();
+  session.drop_grants();
+}
+
+void Application::check_deadlines() {
+  if (session.state() == State::unlocked) {
+    const auto idle = session.store().get(store::Table::settings, "lock.idle");
+    const std::int64_t idle_s = idle && *idle ? (*idle)->body["value"].int_or(0) : 0;
+    const bool rested = idle_s > 0 && session.clock().monotonic_ms() - touched_ms >= idle_s * 1000;
+    if (rested || session.clock().now() >= session.expires_at()) {
+      log_info(rested ? "nothing was used for a while: locked" : "the session is over");
+      lock();
+    }
+  }
+  if (session.has_store()) session.end_overdue_grants();
 }
 
 }  // namespace popvault::daemon

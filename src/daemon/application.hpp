@@ -34,17 +34,24 @@ class PurchaseWatchers {
 };
 
 struct Application {
+  struct Request {
+    gate::Asked asked;
+    std::shared_ptr<Reply> reply;
+  };
+
   Loop& loop;
   Session& session;
   Injections& injections;
   std::string injector_sha256;
-  gate::Rates rates{};
+  gate::Gate gate{session, injector_sha256};
+  std::vector<Request> requests{};                             // of this turn of the loop
   PurchaseWatchers watchers{};
   unsigned verifying = 0;                                      // backups
   bool backing_up = false;                                     // or restoring
   unsigned bad_recoveries = 0;                                 // since the last good one
   unsigned bad_proofs = 0;                                     // since the last good one
-  gate::Rates refusals{10, 1.0 / 60};
+  gate::Rates refusals{gate::kRefusalBucket};
+  gate::Rates bad_keys{gate::kBadKeyBucket};
   std::map<journal::Kind, std::int64_t> refusals_left_out{};
   std::set<std::string> connecting{};                          // purchases on their way to an injector
   std::optional<Error> unlock_refused{};                       // why, when the files were the reason
@@ -52,6 +59,8 @@ struct Application {
   std::uint64_t locks = 0;                                     // how often lock() was called
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
   std::function<void()> stop{};
+  HeldClock* clock = nullptr;                                  // the session's; rebased at each unlock
+  Seconds clock_skew() const { return clock != nullptr ? clock->skew() : 0; }
   std::unique_ptr<Timer> sweeping{}, tidying{};
   std::set<std::string> damaged{};                             // records that the sweep could not read
 
@@ -70,6 +79,13 @@ struct Application {
   Status settle_stranded();
   // Wipes the keys, ends challenges and stops what has not taken effect.
   void lock();
+  // The same, and the grants go too.
+  void lock_all();
+  // What is over by now: the session, idle or at its end, and grants.
+  void check_deadlines();
+  // Something was used or changed: the idle lock begins anew.
+  void touch() { touched_ms = session.clock().monotonic_ms(); }
+  std::int64_t touched_ms = 0;
 
  private:
   void sweep_on();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "daemon/gate.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon {
@@ -12,6 +11,9 @@ namespace {
 constexpr std::uint8_t kUnlocked = static_cast<std::uint8_t>(State::unlocked);
 constexpr std::uint8_t kUninitialised = static_cast<std::uint8_t>(State::uninitialised);
 
+// While a grant lives, its agent goes on with the vault locked.
+constexpr std::uint8_t kUsable = kUnlocked | static_cast<std::uint8_t>(State::granted);
+
 namespace a = agent_methods;
 namespace o = owner_methods;
 
@@ -19,14 +21,14 @@ constexpr Method kAgentMethods[] = {
     // name                states     proof        agent  handler
     {"vault.status",       kAnyState, Proof::none, false, a::vault_status},
     {"session.hello",      kAnyState, Proof::none, false, a::session_hello},
-    {"credentials.list",   kUnlocked, Proof::none, true,  a::credentials_list},
-    {"credentials.get",    kUnlocked, Proof::none, true,  a::credentials_get},
-    {"purchase.request",   kUnlocked, Proof::none, true,  purchase_request},
-    {"purchase.status",    kUnlocked, Proof::none, true,  a::purchase_status},
-    {"purchase.wait",      kUnlocked, Proof::none, true,  a::purchase_wait},
-    {"purchase.fill",      kUnlocked, Proof::none, true,  purchase_fill},
-    {"purchase.cancel",    kUnlocked, Proof::none, true,  a::purchase_cancel},
-    {"events.subscribe",   kUnlocked, Proof::none, true,  a::events_subscribe},
+    {"credentials.list",   kUsable,   Proof::none, true,  a::credentials_list},
+    {"credentials.get",    kUsable,   Proof::none, true,  a::credentials_get},
+    {"purchase.request",   kUsable,   Proof::none, true,  a::purchase_request},
+    {"purchase.status",    kUsable,   Proof::none, true,  a::purchase_status},
+    {"purchase.wait",      kUsable,   Proof::none, true,  a::purchase_wait},
+    {"purchase.fill",      kUsable,   Proof::none, true,  a::purchase_fill},
+    {"purchase.cancel",    kUsable,   Proof::none, true,  a::purchase_cancel},
+    {"events.subscribe",   kUsable,   Proof::none, true,  a::events_subscribe},
 };
 
 constexpr Method kOwnerMethods[] = {
@@ -61,6 +63,10 @@ constexpr Method kOwnerMethods[] = {
     {"purchase.deny",      kMade,          Proof::none,  false, o::purchase_deny},
     {"purchase.settle",    kUnlocked,      Proof::fresh, false, o::purchase_settle},
     {"purchase.release",   kUnlocked,      Proof::fresh, false, o::purchase_release},
+    {"purchase.adjust",    kUnlocked,      Proof::fresh, false, o::purchase_adjust},
+    {"grant.create",       kUnlocked,      Proof::fresh, false, o::grant_create},
+    {"grant.list",         kMade,          Proof::none,  false, o::grant_list},
+    {"grant.revoke",       kMade,          Proof::none,  false, o::grant_revoke},
     {"vault.rekey",        kUnlocked,      Proof::fresh, false, o::vault_rekey},
     {"vault.rotate",       kUnlocked,      Proof::fresh, false, o::vault_rotate},
     {"vault.epochs",       kMade,          Proof::none,  false, o::vault_epochs},
@@ -75,6 +81,13 @@ constexpr Method kOwnerMethods[] = {
     {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
     {"audit.verify",       kMade,          Proof::none,  false, o::audit_verify},
 };
+
+// Looking is no use: it does not put the idle lock off.
+constexpr std::string_view kPassive[] = {
+    "owner.hello",   "session.hello",    "vault.status",    "record.list",      "record.show",    "agent.list",
+    "policy.show",   "policy.preview",   "policy.explain",  "config.get",       "purchase.list",  "audit.list",
+    "audit.verify",  "vault.epochs",     "vault.check",     "grant.list",       "authenticator.list", "events.subscribe",
+    "credentials.list", "credentials.get", "purchase.status", "purchase.wait",  "proof.challenge"};
 
 struct Request {
   Json id;
@@ -165,6 +178,7 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed
       return;
     }
   }
+  if (std::find(std::begin(kPassive), std::end(kPassive), method->name) == std::end(kPassive)) app.touch();
   Call call{peer, request->params, std::move(passed.bundle), std::move(passed.file), reply};
   const Status done = method->handler(app, call);
   close_elsewhere(std::move(call.bundle));

@@ -12,8 +12,9 @@ namespace popvault::daemon {
 
 enum class Proof : std::uint8_t { none, fresh };
 
-constexpr std::uint8_t kAnyState = 15;
-constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static_cast<std::uint8_t>(State::unlocked);
+constexpr std::uint8_t kAnyState = 31;
+constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static_cast<std::uint8_t>(State::unlocked) |
+                               static_cast<std::uint8_t>(State::granted);
 
 struct Method {
   std::string_view name;

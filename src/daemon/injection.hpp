@@ -11,23 +11,19 @@
 #include <string>
 
 #include "daemon/loop.hpp"
+#include "gate/gate.hpp"
 #include "os/descriptor.hpp"
 #include "os/spawner.hpp"
 #include "rpc/injector_protocol.hpp"
 
 namespace popvault::daemon {
 
-struct InjectionEnd {
-  bool handed_over = false;              // the bundle left the daemon
-  Result<injector::Done> said = fail(Errc::injector_failed);
-};
-
 class Injections {
  public:
   Injections(Loop& loop, Spawner& spawner) : loop_(&loop), spawner_(&spawner) {}
 
   using Ready = std::function<Result<Descriptor>(const injector::Ready&)>;
-  using Ended = std::function<void(const InjectionEnd&)>;
+  using Ended = std::function<void(const gate::UseEnd&)>;
   // `owner` (an agent's id) names whose it is, for stop_agent. Fails before anything was started.
   Status start(const injector::Job& job, const std::string& purchase, const std::string& owner, Descriptor browser,
                Ready ready, Ended ended);

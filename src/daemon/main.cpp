@@ -30,6 +30,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr std::int64_t kHousekeepingMs = 30'000;
+constexpr std::int64_t kDeadlinesMs = 1'000;
 constexpr const char* kHelp =
     "popvaultd [--foreground] [--secret-memory locked]\n"
     "The popvault daemon of one home ($POPVAULT_HOME). It stays in the foreground and logs to standard error;\n"
@@ -40,6 +41,7 @@ constexpr const char* kHelp =
 struct Startup {
   Paths paths;
   int passed_sockets = 0;  // by a service manager, from descriptor 3 on (sd_listen_fds(3))
+  std::string credentials;  // the folder of its credentials (systemd.exec(5), LoadCredential=)
 };
 
 int complain(const Error& error) {
@@ -72,6 +74,7 @@ Result<Startup> read_surroundings() {
   Startup out;
   PV_ASSIGN(out.paths, find_paths());
   out.passed_sockets = passed_sockets();
+  if (const char* const folder = std::getenv("CREDENTIALS_DIRECTORY"); folder != nullptr) out.credentials = folder;
   clear_environment();
   close_inherited_descriptors(3 + out.passed_sockets);
   return out;
@@ -134,23 +137,28 @@ Result<Descriptor> take_socket(const Startup& startup, const std::string& path) 
 
 void housekeeping(Application& app, std::unique_ptr<Timer>& timer) {
   timer = app.loop.after(kHousekeepingMs, [&app, &timer] {
-    if (app.session.state() == State::unlocked) {
-      if (app.session.clock().now() >= app.session.expires_at()) {
-        log_info("the session is over");
-        app.lock();
-      } else {
-        for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings(), app.keep_schedule()})
-          if (!done) log_warning(done.error().message());
-      }
-    }
+    if (app.session.state() == State::unlocked)
+      for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings(), app.keep_schedule()})
+        if (!done) log_warning(done.error().message());
+    if (app.session.state() == State::granted)
+      for (const Status& done : {app.expire(), app.settle_stranded()})
+        if (!done) log_warning(done.error().message());
     housekeeping(app, timer);
+  });
+}
+
+void watch_deadlines(Application& app, std::unique_ptr<Timer>& timer) {
+  timer = app.loop.after(kDeadlinesMs, [&app, &timer] {
+    app.check_deadlines();
+    watch_deadlines(app, timer);
   });
 }
 
 void serve(Loop& loop, Application& app, const Startup& startup, Descriptor agent, Descriptor owner) {
   auto server = std::make_unique<Server>(app, std::move(agent), std::move(owner));
-  std::unique_ptr<Timer> timer;
+  std::unique_ptr<Timer> timer, deadlines;
   housekeeping(app, timer);
+  watch_deadlines(app, deadlines);
   app.stop = [&] {
     app.lock();
     server->close_all();
@@ -182,12 +190,19 @@ Status run(const Startup& startup) {
   // Before any secret is in memory, and before any thread.
   PV_ASSIGN(Spawner spawner, Spawner::start(std::move(sealed)));
   start_log();
-  PV_ASSIGN(const auto session, Session::open(home, fs, system_clock()));
+  HeldClock clock(system_clock());
+  PV_ASSIGN(const auto session, Session::open(home, fs, clock));
   PV_ASSIGN(Descriptor agent, take_socket(startup, startup.paths.agent_socket()));
   PV_ASSIGN(Descriptor owner, take_socket(startup, startup.paths.owner_socket()));
   Loop loop;
   Injections injections(loop, spawner);
   Application app{loop, *session, injections, digest.hex()};
+  app.clock = &clock;
+  // A service without this credential just has no sealed grants.
+  if (!startup.credentials.empty()) (void)session->use_service_credential(startup.credentials + "/popvault-grant");
+  if (session->has_store())
+    if (const Status opened = session->open_sealed_grants(); !opened) log_warning(opened.error().message());
+  if (session->state() == State::granted) app.gate.replay_rates();
   serve(loop, app, startup, std::move(agent), std::move(owner));
   return {};
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "crypto/random.hpp"
-#include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
 #include "log/log.hpp"
 #include "rpc/params.hpp"
@@ -105,7 +104,7 @@ Status agent_revoke(Application& app, Call& call) {
   PV_TRY(in.done());
   Session& session = app.session;
   std::vector<std::string> ids;
-  if (session.state() == State::locked) {
+  if (session.state() != State::unlocked) {
     // Which of that name is active cannot be known now: all of them are revoked.
     PV_ASSIGN(ids, session.store().unverified_agents_named(name));
     if (ids.empty()) return fail(Errc::not_found, "agent");

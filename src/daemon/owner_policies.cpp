@@ -2,7 +2,6 @@
 
 #include "base/money.hpp"
 #include "base/origin.hpp"
-#include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
 #include "rpc/params.hpp"
 #include "session/records.hpp"

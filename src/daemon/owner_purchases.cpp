@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/money.hpp"
-#include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
 #include "session/records.hpp"
 #include "rpc/params.hpp"
@@ -15,8 +14,9 @@ namespace {
 
 constexpr std::size_t kListBytes = 512 * 1024;  // a reply's list ends here; clients take up to 1 MiB
 
-Result<Json> purchase_for_owner(Session& session, const store::Row& row) {
-  PV_ASSIGN(Json out, purchase_view(session, row));
+Result<Json> purchase_for_owner(Application& app, const store::Row& row) {
+  Session& session = app.session;
+  PV_ASSIGN(Json out, app.gate.purchase_view(row));
   const Json& body = row.body;
   PV_ASSIGN(const auto agent, session.store().get(store::Table::agents, body["agent"].text_or("")));
   out.set("agent", body["agent"]);
@@ -24,7 +24,7 @@ Result<Json> purchase_for_owner(Session& session, const store::Row& row) {
   const auto currency = Currency::parse(body["currency"].text_or(""));
   if (currency) out.set("amount", format_amount(body["amount_minor"].int_or(0), *currency));
   out.set("amount_minor", body["amount_minor"]);
-  for (const char* name : {"currency", "executable", "merchant", "page_url", "strength", "text"}) out.set(name, body[name]);
+  for (const char* name : {"currency", "executable", "merchant", "page_url", "rule", "strength", "text"}) out.set(name, body[name]);
   out.set("requested_at", rfc3339(body["requested_at"].int_or(0)));
   return out;
 }
@@ -43,22 +43,10 @@ Result<std::string> purchase_id(const Call& call) {
   return id;
 }
 
-Result<store::Row> find_purchase(Application& app, const std::string& id) {
-  PV_TRY(app.expire());
-  PV_ASSIGN(auto row, app.session.store().get(store::Table::purchases, id));
-  if (!row) return fail(Errc::not_found, "purchase");
-  return std::move(*row);
-}
-
-Status move_and_reply(Application& app, Call& call, store::Row row, std::string_view status, journal::Kind kind) {
-  PV_ASSIGN(auto tx, app.session.begin());
-  PV_TRY(ledger::move_purchase(app.session.store(), tx, row, status));
-  Json body;
-  body.set("purchase", row.id);
-  PV_TRY(tx.journal(kind, std::move(body)));
-  PV_TRY(app.session.commit(tx));
-  app.watchers.tell(row);
-  call.reply->ok(short_purchase(row));
+Status moved(Application& app, Call& call, const Result<store::Row>& row) {
+  if (!row) return tl::unexpected(row.error());
+  app.watchers.tell(*row);
+  call.reply->ok(short_purchase(*row));
   return {};
 }
 
@@ -79,7 +67,7 @@ Status purchase_list(Application& app, Call& call) {
   std::size_t bytes = 0;
   for (const store::Row& row : rows) {
     if (static_cast<std::int64_t>(items.size()) == limit || bytes > kListBytes) break;
-    PV_ASSIGN(Json item, purchase_for_owner(app.session, row));
+    PV_ASSIGN(Json item, purchase_for_owner(app, row));
     bytes += item.dump().size();
     items.push_back(std::move(item));
   }
@@ -90,34 +78,32 @@ Status purchase_list(Application& app, Call& call) {
 }
 
 Status purchase_approve(Application& app, Call& call) {
-  PV_ASSIGN(const std::string id, purchase_id(call));
-  if (app.session.frozen()) return fail(Errc::frozen);
-  if (app.session.narrowed("deny", id)) return fail(Errc::denied);
-  PV_ASSIGN(store::Row row, find_purchase(app, id));
-  if (const auto record = find_kept_record(app.session, row.body["record"].text_or("")); record && edited_since(row, *record))
-    return fail(Errc::denied, "the record was edited after this was asked for");
-  row.body.set("approved_by", "owner");
-  row.body.set("expires_at", app.session.clock().now() + ledger::kApprovalValid);
-  return move_and_reply(app, call, std::move(row), "approved", journal::Kind::purchase_approved);
+  Params in(call.params);
+  const std::string id = in.text("purchase", 64);
+  const bool force = in.optional_flag("force", false);
+  PV_TRY(in.done());
+  PV_TRY(app.expire());
+  return moved(app, call, app.gate.approve(id, force));
 }
 
 Status purchase_deny(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
   Session& session = app.session;
-  if (session.state() == State::locked) {
+  if (session.state() != State::unlocked) {
     PV_ASSIGN(const auto status, session.store().unverified_purchase_status(id));
     if (!status) return fail(Errc::not_found, "purchase");
     if (!ledger::may_become(*status, "denied")) return fail(ledger::refusal_of(*status));
+    app.injections.stop_purchase(id);
   } else {
     // An approved one may be waiting for its fields: that injector is stopped before the row changes.
     app.injections.stop_purchase(id);
-    auto row = find_purchase(app, id);
-    if (!row && row.error().code == Errc::not_found) return tl::unexpected(row.error());
-    if (row) {
-      row->body.set("reason", "denied");
-      const Status moved = move_and_reply(app, call, *row, "denied", journal::Kind::purchase_denied);
-      if (moved || !ledger::may_become(row->body["status"].text_or(""), "denied")) return moved;
-    }
+    PV_TRY(app.expire());
+    const auto row = app.gate.deny(id);
+    if (row) return moved(app, call, row);
+    // What the table of states refuses stays refused; what could not be sealed is written down otherwise.
+    const auto now = session.store().get(store::Table::purchases, id);
+    if (row.error().code == Errc::not_found || (now && *now && !ledger::may_become((*now)->body["status"].text_or(""), "denied")))
+      return tl::unexpected(row.error());
   }
   PV_TRY(session.narrow("deny", id));
   Json out;
@@ -129,14 +115,35 @@ Status purchase_deny(Application& app, Call& call) {
 
 Status purchase_settle(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
-  PV_ASSIGN(store::Row row, find_purchase(app, id));
-  return move_and_reply(app, call, std::move(row), "settled", journal::Kind::purchase_settled);
+  PV_TRY(app.expire());
+  return moved(app, call, app.gate.settle_by_owner(id, "settled"));
 }
 
 Status purchase_release(Application& app, Call& call) {
   PV_ASSIGN(const std::string id, purchase_id(call));
-  PV_ASSIGN(store::Row row, find_purchase(app, id));
-  return move_and_reply(app, call, std::move(row), "released", journal::Kind::purchase_released);
+  PV_TRY(app.expire());
+  return moved(app, call, app.gate.settle_by_owner(id, "released"));
+}
+
+Status purchase_adjust(Application& app, Call& call) {
+  Params in(call.params);
+  const std::string name = in.text("agent", 64);
+  const std::string code = in.text("currency", 3);
+  const std::int64_t amount = in.integer("amount_minor", -kMaxMinor, kMaxMinor);
+  const std::string reason = in.text("reason", 200);
+  PV_TRY(in.done());
+  PV_ASSIGN(const Currency currency, Currency::parse(code));
+  if (amount == 0) return fail(Errc::invalid_field, "amount_minor is 0");
+  PV_ASSIGN(const store::Row agent, gate::find_agent(app.session, name));
+  PV_TRY(app.gate.adjust(agent.id, currency.code(), amount, reason));
+  const policy::Spent spent = app.session.book().spent(agent.id, currency.code(), app.session.clock().now());
+  Json out;
+  out.set("agent", agent.id);
+  out.set("currency", currency.code());
+  out.set("spent_day_minor", spent.day);
+  out.set("spent_month_minor", spent.month);
+  call.reply->ok(std::move(out));
+  return {};
 }
 
 }  // namespace popvault::daemon::owner_methods

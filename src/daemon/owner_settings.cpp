@@ -1,7 +1,6 @@
 // owner.sock: settings.
 
 #include "daemon/browser.hpp"
-#include "daemon/gate.hpp"
 #include "daemon/handlers.hpp"
 #include "rpc/params.hpp"
 
@@ -9,7 +8,7 @@ namespace popvault::daemon::owner_methods {
 namespace {
 Result<Json> settings_json(Session& session, const std::string& only) {
   Json settings{Json::Object{}};
-  for (const char* key : {"allow_loopback_http", "browser.endpoint"}) {
+  for (const char* key : {"allow_loopback_http", "browser.endpoint", "lock.after", "lock.idle"}) {
     if (!only.empty() && only != key) continue;
     PV_ASSIGN(const auto row, session.store().get(store::Table::settings, key));
     settings.set(key, row ? row->body["value"] : std::string_view(key) == "allow_loopback_http" ? Json(false) : Json());
@@ -20,9 +19,17 @@ Result<Json> settings_json(Session& session, const std::string& only) {
   return out;
 }
 
+constexpr std::int64_t kShortestLock = 60;
+constexpr std::int64_t kLongestLock = 24 * 3600;
+
 Status check_setting(const std::string& key, const Json& value) {
   if (key == "allow_loopback_http")
     return value.boolean() != nullptr ? Status{} : fail(Errc::invalid_field, "allow_loopback_http is true or false");
+  if (key == "lock.after" || key == "lock.idle") {
+    const std::int64_t seconds = value.int_or(value.is_null() ? kShortestLock : 0);
+    const bool fits = seconds >= kShortestLock && seconds <= kLongestLock;
+    return fits ? Status{} : fail(Errc::invalid_field, key + " is 60 to 86400 seconds, or null");
+  }
   if (key != "browser.endpoint") return fail(Errc::not_found, "setting");
   if (value.is_null()) return {};
   if (value.string() == nullptr) return fail(Errc::invalid_field, "browser.endpoint is an address");
@@ -58,6 +65,7 @@ Status config_set(Application& app, Call& call) {
   PV_TRY(tx.journal(journal::Kind::config_set, std::move(body)));
   PV_TRY(app.session.commit(tx));
   app.injections.stop_waiting();
+  if (key == "lock.after") PV_TRY(app.session.keep_time());
   PV_ASSIGN(Json out, settings_json(app.session, ""));
   call.reply->ok(std::move(out));
   return {};

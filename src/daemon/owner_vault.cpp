@@ -42,6 +42,7 @@ bool is_damage(Errc code) {
 }
 
 Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
+  if (app.clock != nullptr) app.clock->rebase();
   const Status unlocked = app.session.unlock(std::move(key));
   app.unlock_refused = unlocked ? std::nullopt : std::optional(unlocked.error());
   if (!unlocked) {
@@ -57,6 +58,8 @@ Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
   return {};
 }
 
+constexpr Seconds kSkewTold = 120;
+
 Json::Array warnings_of(Application& app) {
   Json::Array out;
   const auto mode = mode_of(app).text_or("");
@@ -65,6 +68,8 @@ Json::Array warnings_of(Application& app) {
   if (secret_memory_kind() == SecretMemory::plain_pages)
     out.push_back("secret memory is not locked: raise the memlock limit to 8 MiB");
   if (app.session.state() == State::damaged) out.push_back("the files are damaged: " + app.session.damage().message());
+  if (const Seconds skew = app.clock_skew(); skew > kSkewTold || skew < -kSkewTold)
+    out.push_back("the system's clock was moved by " + std::to_string(skew) + " s since the last unlock; popvault keeps its own time until the next one");
   if (app.session.has_store()) out.push_back("isolation is user: a shell of this user is not held off (docs/THREAT_MODEL.md)");
   return out;
 }
@@ -101,8 +106,7 @@ Result<Json> browser_of(Session& session) {
 Status add_unlocked(Session& session, Json& out) {
   PV_ASSIGN(Json browser, browser_of(session));
   out.set("browser", std::move(browser));
-  PV_ASSIGN(const auto waiting, session.store().purchases_with_status("awaiting_approval"));
-  out.set("pending_approvals", static_cast<std::int64_t>(waiting.size()));
+  out.set("pending_approvals", session.book().waiting());
   PV_ASSIGN(Json recovery, recovery_of(session));
   out.set("recovery", std::move(recovery));
   PV_ASSIGN(const auto backup, session.store().get(store::Table::settings, kBackupRow));
@@ -139,6 +143,7 @@ Status vault_status(Application& app, Call& call) {
   out.set("expires_at", unlocked ? Json(rfc3339(session.expires_at())) : Json());
   out.set("failed_recoveries", 0);
   out.set("frozen", session.frozen());
+  out.set("grants", static_cast<std::int64_t>(session.grants().size()));
   out.set("home", session.home());
   out.set("injector_sha256", app.injector_sha256);
   out.set("isolation", "user");
@@ -214,7 +219,9 @@ Status vault_lock(Application& app, Call& call) {
 Status vault_freeze(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
   app.injections.stop_all();
-  PV_TRY(app.session.set_frozen(true));
+  const Status frozen = app.session.set_frozen(true);
+  app.lock_all();
+  PV_TRY(frozen);
   Json out;
   out.set("frozen", true);
   call.reply->ok(std::move(out));

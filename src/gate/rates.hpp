@@ -1,5 +1,13 @@
-// Token buckets: how often one agent may ask. Kept in memory: a restart gives full buckets, which the money
-// caps bound.
+// Token buckets: how often one agent may ask, and how often one record may be asked for.
+//
+//   bucket   at once   then
+//   agent    60        1 a second     purchase.request, purchase.fill
+//   record   60        1 a second     the same, whoever asks
+//   refusal  10        1 a minute     journal rows about refusals, of each kind
+//   bad_key  20        1 in 5 s       wrong agent keys, of each user
+//
+// Those of agents and records survive a restart: the journal has a row for each use, and the rows of the last minute are
+// taken again. One thread.
 #pragma once
 
 #include <cstdint>
@@ -7,24 +15,38 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "session/session.hpp"
 
 namespace popvault::gate {
 
+struct Bucket {
+  double burst;
+  double per_second;
+};
+constexpr Bucket kAgentBucket{60, 1};
+constexpr Bucket kRecordBucket{60, 1};
+constexpr Bucket kRefusalBucket{10, 1.0 / 60};
+constexpr Bucket kBadKeyBucket{20, 0.2};
+
 class Rates {
  public:
-  // So many at once, then so many a second.
-  explicit Rates(double burst = 60, double per_second = 1) : burst_(burst), per_second_(per_second) {}
+  explicit Rates(const Bucket& bucket = kAgentBucket) : bucket_(bucket) {}
 
   // Takes one token, or rate_limited.
   Status take(const std::string& who, std::int64_t now_ms);
 
  private:
-  struct Bucket {
+  struct Level {
     double tokens = 0;
     std::int64_t at_ms = 0;
   };
-  double burst_, per_second_;
-  std::map<std::string, Bucket> buckets_;
+  void forget_full(std::int64_t now_ms);
+
+  Bucket bucket_;
+  std::map<std::string, Level> levels_;
 };
+
+// What the journal says was taken lately. Once, when the store is first unsealed.
+Status replay(Session& session, Rates& agents, Rates& records);
 
 }  // namespace popvault::gate

@@ -23,6 +23,11 @@ const Clock& system_clock() {
   return clock;
 }
 
+void HeldClock::rebase() {
+  wall_ = source_->now();
+  at_ms_ = source_->monotonic_ms();
+}
+
 std::string rfc3339(Seconds time) {
   const std::time_t t = static_cast<std::time_t>(time);
   std::tm parts{};

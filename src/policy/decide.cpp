@@ -13,8 +13,11 @@ static_assert(std::size(kRules) == static_cast<std::size_t>(Rule::within) + 1);
 
 constexpr Decision deny(Rule rule, Errc reason = Errc::denied) { return {Verdict::deny, reason, rule}; }
 
-// Written so that nothing can overflow: limit - amount is at least -kMaxMinor.
-constexpr bool over(std::int64_t spent, std::int64_t amount, std::int64_t limit) { return spent > limit - amount; }
+// Written so that nothing can overflow for any three numbers with amount > 0: the difference is taken only when
+// the limit is the larger one.
+constexpr bool over(std::int64_t spent, std::int64_t amount, std::int64_t limit) {
+  return amount > limit || spent > limit - amount;
+}
 
 }  // namespace
 

@@ -136,6 +136,13 @@ bool is_damage(Errc code) { return code == Errc::state_corrupt || code == Errc::
 
 }  // namespace
 
+namespace {
+// Records are not moved to another key under a grant.
+bool granted(const Session& session, std::string_view record) {
+  return session.grants().uses(record, session.clock().now());
+}
+}  // namespace
+
 store::Row new_epoch(std::int64_t number, Seconds now) {
   store::Row row{std::to_string(number), 0, {}};
   row.body.set("begun_at", now);
@@ -215,7 +222,7 @@ Result<bool> revoked_since_rotation(Session& session) {
 Status rewrap(Session& session, const std::vector<store::Row>& records) {
   std::vector<Moved> moved;
   for (const store::Row& record : records) {
-    if (place_of(record).epoch == session.keys().current_epoch()) continue;
+    if (place_of(record).epoch == session.keys().current_epoch() || granted(session, record.id)) continue;
     PV_ASSIGN(Moved one, seal_anew(session, record));
     moved.push_back(std::move(one));
   }
@@ -227,8 +234,11 @@ Status rewrap(Session& session, const std::vector<store::Row>& records) {
 }
 
 Result<std::size_t> sweep(Session& session, std::int64_t limit, std::set<std::string>& damaged) {
-  PV_ASSIGN(const auto records,
-            session.store().records_before_epoch(session.keys().current_epoch(), limit, damaged));
+  std::set<std::string> except = damaged;
+  session.grants().each([&](const Grant& grant) {
+    for (const auto& entry : grant.records) except.insert(entry.first);
+  });
+  PV_ASSIGN(const auto records, session.store().records_before_epoch(session.keys().current_epoch(), limit, except));
   if (!records.empty()) PV_TRY(journal_opened(session, records));
   std::vector<Moved> moved;
   for (const store::Row& record : records) {

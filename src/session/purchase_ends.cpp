@@ -1,42 +1,39 @@
 #include "session/purchase_ends.hpp"
 
-#include "ledger/purchases.hpp"
-
 namespace popvault {
 namespace {
 
 Status end_one(Session& session, store::Row& row, std::string_view status, journal::Kind kind) {
   PV_ASSIGN(auto tx, session.begin());
-  PV_TRY(ledger::move_purchase(session.store(), tx, row, status));
+  PV_TRY(session.book().move(tx, row, status));
   Json body;
+  body.set("agent", row.body["agent"]);
   body.set("purchase", row.id);
   PV_TRY(tx.journal(kind, std::move(body)));
   return session.commit(tx);
+}
+
+Status end_each(Session& session, const std::vector<std::string>& ids, std::string_view status, journal::Kind kind,
+                const std::function<bool(const store::Row&)>& wanted, const std::function<void(const store::Row&)>& told) {
+  for (const std::string& id : ids) {
+    PV_ASSIGN(auto row, session.store().get(store::Table::purchases, id));
+    if (!row || !wanted(*row)) continue;
+    PV_TRY(end_one(session, *row, status, kind));
+    told(*row);
+  }
+  return {};
 }
 
 }  // namespace
 
 Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
                           const std::function<void(const store::Row&)>& told) {
-  PV_ASSIGN(auto cut_off, session.store().purchases_with_status("filling"));
-  for (store::Row& row : cut_off) {
-    if (!stranded(row)) continue;
-    PV_TRY(end_one(session, row, "outcome_unknown", journal::Kind::use_unknown));
-    told(row);
-  }
-  return {};
+  return end_each(session, session.book().in_state("filling"), "outcome_unknown", journal::Kind::use_unknown, stranded, told);
 }
 
 Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told) {
-  for (const char* status : {"awaiting_approval", "approved"}) {
-    PV_ASSIGN(auto rows, session.store().purchases_with_status(status));
-    for (store::Row& row : rows) {
-      if (row.body["expires_at"].int_or(0) > session.clock().now()) continue;
-      PV_TRY(end_one(session, row, "expired", journal::Kind::purchase_expired));
-      told(row);
-    }
-  }
-  return {};
+  const auto all = [](const store::Row&) { return true; };
+  return end_each(session, session.book().overdue(session.clock().now()), "expired", journal::Kind::purchase_expired, all, told);
 }
 
 }  // namespace popvault

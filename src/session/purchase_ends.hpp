@@ -1,5 +1,5 @@
 // Purchases that end by themselves: those whose filling was cut off, and those whose time is over. Needs the vault
-// unlocked. The loop's thread.
+// unlocked or a live grant. The loop's thread.
 #pragma once
 
 #include <functional>

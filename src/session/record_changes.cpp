@@ -51,6 +51,7 @@ Status end_drained(Session& session) {
 
 Result<MaskedView> edit_record(Session& session, const store::Row& record, const std::optional<std::string>& label,
                                const SecretFields& changes) {
+  if (session.grants().uses(record.id, session.clock().now())) return fail(Errc::record_granted);
   const std::string kind = record.body["kind"].text_or("");
   PV_ASSIGN(const MaskedView before, view_of(session, record));
   PV_ASSIGN(const std::string new_label, checked_label(label ? *label : before.label));

@@ -10,7 +10,6 @@
 #include "crypto/sign.hpp"
 #include "session/epochs.hpp"
 #include "session/purchase_ends.hpp"
-#include "ledger/purchases.hpp"
 #include "os/atomic_file.hpp"
 #include "vault/vault_key.hpp"
 
@@ -47,6 +46,7 @@ std::string_view to_string(State state) noexcept {
     case State::locked: return "locked";
     case State::unlocked: return "unlocked";
     case State::damaged: return "damaged";
+    case State::granted: return "granted";
   }
   return "locked";
 }
@@ -92,7 +92,8 @@ Status Session::open_store() {
 State Session::state() const noexcept {
   if (damage_) return State::damaged;
   if (!store_) return State::uninitialised;
-  return keys_ ? State::unlocked : State::locked;
+  if (keys_) return State::unlocked;
+  return store_->unsealed() && !grants_.empty() ? State::granted : State::locked;
 }
 
 Result<VaultMode> Session::mode() {
@@ -179,10 +180,11 @@ Status Session::unlock(SecretBytes key) {
   PV_ASSIGN(const auto id, store_->meta("vault_id"));
   if (!id || *id != keys.vault_id()) return fail(Errc::state_corrupt, "state.db belongs to another vault");
   store_->unseal(keys.subkey("row"));
-  Status verified = store_->verify_against({keys.journal().sequence, keys.journal().hash});
+  Status verified = verify_granted(keys);
   if (verified) verified = check_narrowed_mark();
   if (!verified) {
-    store_->seal();
+    grants_.clear();
+    forget_keys();
     return verified;
   }
   const std::uint64_t mirrored = keys.journal().sequence;
@@ -190,15 +192,20 @@ Status Session::unlock(SecretBytes key) {
   view_key_ = keys.subkey("view");
   vault_key_ = std::move(key);
   keys_ = std::move(keys);
-  expires_at_ = clock_->now() + kUnlockFor;
-  Status ready = end_cut_off_rekey(rekeyed.has_value());
+  journal_key_ = keys_->subkey("journal");
+  behind_ = true;  // what stands beyond the mirror may be a change of authority
+  unlocked_at_ = clock_->now();
+  Status ready = keep_time();
+  if (ready) ready = book_.load(*store_);
+  if (ready) ready = end_cut_off_rekey(rekeyed.has_value());
   if (ready) ready = collect_narrowings(mirrored);
   if (ready) ready = fold_narrowings();
   if (ready) ready = settle_interrupted(*this, [](const store::Row&) { return true; }, [](const store::Row&) {});
   if (ready) ready = expire_overdue(*this, [](const store::Row&) {});
   if (ready) ready = bring_up_to_date();
   if (ready) ready = note(journal::Kind::unlocked, {});
-  if (ready) ready = mirror();
+  if (ready) ready = end_granted();
+  if (ready) ready = load_grants();
   if (!ready) lock();
   return ready;
 }
@@ -213,28 +220,58 @@ Status Session::check_vault_file(ByteView file) {
 }
 
 void Session::lock() {
+  bool stays = false;
   if (keys_ && store_) {
     (void)note(journal::Kind::locked, {});
-    (void)mirror();  // the row is kept without it too
+    stays = keep_granted();
+    if (!stays) (void)mirror();  // the row is kept without it too
+  } else if (state() == State::granted) {
+    return;
   }
   keys_.reset();
   vault_key_.reset();
+  expires_at_ = 0;
+  if (!stays) forget_keys();
+}
+
+void Session::forget_keys() {
+  keys_.reset();
+  vault_key_.reset();
   view_key_.reset();
+  journal_key_.reset();
+  grants_.clear();
+  book_.clear();
   expires_at_ = 0;
   if (store_) store_->seal();
+}
+
+// What was done under grants is mirrored in vault.enc now, and granted.head stays for sealed ones only.
+Status Session::end_granted() {
+  if (!keys_->granted()) return mirror();
+  PV_ASSIGN(auto tx, store_->begin());
+  PV_TRY(commit(tx, [](Keyring& keys) { keys.set_granted(false); }));
+  return remove_file(*fs_, home_ + "/granted.head");
+}
+
+// The session ends after the setting lock.after, counted from the unlock; never later than 24 hours.
+Status Session::keep_time() {
+  PV_ASSIGN(const auto after, store_->get(store::Table::settings, "lock.after"));
+  const Seconds longest = after ? after->body["value"].int_or(kUnlockFor) : kUnlockFor;
+  expires_at_ = unlocked_at_ + std::clamp<Seconds>(longest, 60, kUnlockFor);
+  return {};
 }
 
 bool Session::frozen() {
   if (!store_) return false;
   if (narrowed("freeze", "")) return true;
-  if (!keys_) {
+  if (!store_->unsealed()) {
     // Unverified, for display: nothing can be used while locked anyway.
     const auto flag = store_->meta("frozen");
     return !flag || (*flag && **flag == "1");
   }
   const auto row = store_->get(store::Table::settings, kFrozenRow);
   if (!row || !*row) return true;
-  return keys_->frozen() || (*row)->body["value"].bool_or(true);
+  return (keys_ && keys_->frozen()) || (*row)->body["value"].bool_or(true);
 }
 
 Status Session::set_frozen(bool frozen) {
@@ -245,6 +282,18 @@ Status Session::set_frozen(bool frozen) {
   return sealed || !frozen ? sealed : narrow("freeze", "");
 }
 
+// Nothing that a freeze stopped comes back by itself.
+Status Session::end_all_grants(store::Transaction& tx) {
+  PV_ASSIGN(auto rows, store_->all(store::Table::grants));
+  for (store::Row& row : rows) {
+    if (row.body["status"].text_or("") != "active") continue;
+    row.body.set("status", "revoked");
+    PV_TRY(tx.put(store::Table::grants, row));
+  }
+  drop_grants();
+  return {};
+}
+
 Status Session::seal_frozen(bool frozen) {
   // Freezing counts before anything is written, thawing after.
   if (frozen) keys_->set_frozen(true);
@@ -253,6 +302,7 @@ Status Session::seal_frozen(bool frozen) {
   store::Row next = row ? *row : setting(kFrozenRow, frozen);
   next.body.set("value", frozen);
   PV_TRY(tx.put(store::Table::settings, next));
+  if (!frozen) PV_TRY(end_all_grants(tx));
   PV_TRY(tx.journal(frozen ? journal::Kind::frozen : journal::Kind::unfrozen, {}));
   const bool before = keys_->frozen();
   keys_->set_frozen(frozen);
@@ -263,15 +313,25 @@ Status Session::seal_frozen(bool frozen) {
 }
 
 Result<store::Transaction> Session::begin() {
+  if (state() == State::granted) {
+    if (behind_) PV_TRY(write_granted_head());
+    behind_ = false;
+    return store_->begin();
+  }
   if (!keys_) return fail(Errc::locked);
-  const journal::Head head = store_->head();
-  if (keys_->journal().sequence != head.seq) PV_TRY(mirror());
+  if (behind_) PV_TRY(mirror());
+  return store_->begin();
+}
+
+Result<store::Transaction> Session::begin_unmirrored() {
+  if (!store_->unsealed()) return fail(Errc::locked);
   return store_->begin();
 }
 
 // One transaction carries the rows, the journal and the digests of both vault files, the one in place and the
 // next one; then the next one is put in place. Whatever is cut off, state.db knows the file that is there.
 Status Session::commit(store::Transaction& transaction, const std::function<void(Keyring&)>& change) {
+  if (!keys_) return commit_granted(transaction);
   Keyring next = keys_->clone();
   if (change) change(next);
   const JournalMirror before = keys_->journal();
@@ -285,10 +345,19 @@ Status Session::commit(store::Transaction& transaction, const std::function<void
   const Status placed = write_sealed_vault(*fs_, home_, vault_key_, sealed);
   if (placed) {
     file_digest_ = digest;
-    return {};
+    behind_ = false;
+    return mirror_for_sealed();
   }
-  keys_->set_journal(before);  // so that the next begin() mirrors first
+  keys_->set_journal(before);
+  behind_ = true;  // so that the next begin() mirrors first
   return fail(placed.error().code, "it is done, but vault.enc is behind: " + placed.error().detail);
+}
+
+// A sealed grant must find its head after a restart that nobody locked for.
+Status Session::mirror_for_sealed() {
+  bool any = false;
+  grants_.each([&](const Grant& grant) { any = any || grant.sealed; });
+  return any ? write_granted_head() : Status{};
 }
 
 Status Session::verify_mirror() {
@@ -304,7 +373,10 @@ Status Session::note(journal::Kind kind, Json body) {
 
 Status Session::mirror() {
   const journal::Head head = store_->head();
-  if (keys_->journal().sequence == head.seq && keys_->journal().hash == head.hash) return {};
+  if (keys_->journal().sequence == head.seq && keys_->journal().hash == head.hash) {
+    behind_ = false;
+    return {};
+  }
   PV_ASSIGN(auto tx, store_->begin());
   return commit(tx);
 }
@@ -397,9 +469,15 @@ Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) 
     row->body.set("status", "revoked");
     return tx.put(store::Table::agents, *row);
   }
+  if (narrowing.what == "grant") {
+    PV_ASSIGN(auto row, store_->get(store::Table::grants, narrowing.id));
+    if (!row) return {};
+    row->body.set("status", "revoked");
+    return tx.put(store::Table::grants, *row);
+  }
   PV_ASSIGN(auto row, store_->get(store::Table::purchases, narrowing.id));
   if (!row) return {};
-  return ledger::give_up(*store_, tx, *row, narrowing.what == "deny" ? "denied" : "canceled");
+  return book_.give_up(tx, *row, narrowing.what == "deny" ? "denied" : "canceled");
 }
 
 }  // namespace popvault

@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "backup/backup.hpp"
+#include "ledger/book.hpp"
 #include "os/clock.hpp"
 #include "os/fs.hpp"
+#include "session/grants.hpp"
+#include "crypto/sign.hpp"
 #include "store/store.hpp"
 #include "vault/keyring.hpp"
 #include "vault/recovery.hpp"
@@ -27,7 +30,8 @@ constexpr std::string_view kBackupRow = "backup";
 std::string recovery_slot_path(const std::string& home);
 
 // damaged: the files contradict each other so plainly that nothing is read from them or written to them.
-enum class State : std::uint8_t { uninitialised = 1, locked = 2, unlocked = 4, damaged = 8 };
+// granted: locked for the owner, while a grant's agent may use its records.
+enum class State : std::uint8_t { uninitialised = 1, locked = 2, unlocked = 4, damaged = 8, granted = 16 };
 std::string_view to_string(State state) noexcept;
 
 class Session {
@@ -52,8 +56,29 @@ class Session {
   Status init(VaultMode mode, const SecretBytes& key);
   // Everything is checked before anything is believed; on failure the vault stays locked.
   Status unlock(SecretBytes key);
+  // Live grants keep what they need; drop_grants() takes that away as well.
   void lock();
+  // When the session ends: 24 hours after the unlock, or the setting lock.after.
   Seconds expires_at() const noexcept { return expires_at_; }
+  // After lock.after was changed.
+  Status keep_time();
+
+  // Execution grants (session/grants.hpp). create: only while unlocked; `sealed` writes a file that the service's key opens
+  // after a restart (credential_missing without one). revoke: in every state, counts at once.
+  Result<Grant> create_grant(const std::string& agent, const std::vector<std::string>& records, Seconds ttl, bool sealed);
+  Status revoke_grant(const std::string& id);
+  const Grants& grants() const noexcept { return grants_; }
+  void drop_grants();
+  // Those whose time is over end; without any left a granted vault is locked.
+  void end_overdue_grants();
+  // At the daemon's start: the grants that were sealed to the service's key live again.
+  // `path`: a file of at least 32 bytes, read straight into secret memory. Absent: credential_missing.
+  Status use_service_credential(const std::string& path);
+  Status open_sealed_grants();
+  // The key that opens a record for an agent: unlocked, or its grant; else locked.
+  Result<SecretBytes> record_key(const store::Row& record, std::string_view agent) const;
+  // The records that an agent may use now: all while unlocked, else those of its grants.
+  bool covers(std::string_view agent, std::string_view record) const;
 
   // Frozen as far as can be known now; while locked the row cannot be verified, and anything that is not
   // plainly "not frozen" counts as frozen.
@@ -74,12 +99,15 @@ class Session {
   store::Store& store() noexcept { return *store_; }
   const Keyring& keys() const noexcept { return *keys_; }
   const SecretBytes& view_key() const noexcept { return view_key_; }
+  // Purchases and money; of rows that were verified.
+  ledger::Book& book() noexcept { return book_; }
   bool has_store() const noexcept { return store_.has_value(); }
   std::string vault_id();
 
-  // Before a change of authority: the mirror must not be behind already.
+  // Before a change of authority: no other may stand beyond the mirror.
   Result<store::Transaction> begin();
-  // Commits and mirrors. When only the mirror fails the change stands; the next begin() mirrors again first.
+  // Commits and mirrors: into vault.enc, or while only granted into the signed file granted.head. When only the mirror fails
+  // the change stands; the next begin() mirrors again first.
   Status commit(store::Transaction& transaction) { return commit(transaction, {}); }
   // The same together with a change of the keyring: both stand or neither.
   Status commit(store::Transaction& transaction, const std::function<void(Keyring&)>& change);
@@ -99,6 +127,10 @@ class Session {
   // same backup, read to its end and verified, each time. Left locked; on failure there is no vault.
   using ReadBackup = std::function<Result<Manifest>(BackupVisitor&)>;
   Status restore(const SecretBytes& key, const Manifest& manifest, const RecoveryKeys* recovery, const ReadBackup& read);
+
+  // For rows whose kind changes no authority (journal::changes_authority): one durable commit, no mirror.
+  Result<store::Transaction> begin_unmirrored();
+  Status commit_unmirrored(store::Transaction& transaction) { return transaction.commit(); }
 
   // The store against the mirror in memory: what unlock checked, now.
   Status verify_mirror();
@@ -125,6 +157,18 @@ class Session {
   Status heal_slot();
   Result<std::vector<SecretBytes>> open_slot_with(const SecretBytes& recovery_secret);
   Status fold(store::Transaction& tx, const store::Narrowing& narrowing);
+  Status load_grants();
+  Status seal_grant(const Grant& grant);
+  Status adopt_sealed_grant(const VaultDocument& document);
+  Status commit_granted(store::Transaction& tx);
+  Status write_granted_head();
+  Result<std::optional<journal::Head>> granted_head(const crypto::PublicKey& key);
+  Status verify_granted(const Keyring& keys);
+  bool keep_granted();
+  Status end_granted();
+  Status end_all_grants(store::Transaction& tx);
+  Status mirror_for_sealed();
+  void forget_keys();
 
   std::string home_;
   Fs* fs_;
@@ -135,8 +179,14 @@ class Session {
   std::vector<store::Narrowing> pending_;
   std::vector<store::Narrowing> durable_;  // of them, those that this process has seen on the disk
   std::string file_digest_;  // of the vault.enc in place, hex; empty before there is one
+  bool behind_ = false;      // a change of authority stands that the mirror does not have
+  ledger::Book book_;
+  Grants grants_;
+  SecretBytes service_key_;
   SecretBytes vault_key_;
   SecretBytes view_key_;
+  SecretBytes journal_key_;  // signs granted.head
+  Seconds unlocked_at_ = 0;
   Seconds expires_at_ = 0;
 };
 

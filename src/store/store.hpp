@@ -27,7 +27,6 @@ constexpr Table kTables[] = {Table::records, Table::agents, Table::policies, Tab
                              Table::ledger,  Table::epochs, Table::grants,   Table::authenticators};
 std::string_view to_string(Table table) noexcept;
 
-constexpr std::string_view kLedgerRows = "ledger ";
 // "table id"
 std::string row_name(std::string_view table, std::string_view id);
 
@@ -64,6 +63,10 @@ class Transaction {
   // What the journal will end with.
   const journal::Head& head() const noexcept { return head_; }
   Status commit();
+  // Called once if this does not become durable: after a rollback, or a commit that failed.
+  void if_undone(std::function<void()> undone) {
+    if (!undone_) undone_ = std::move(undone);
+  }
 
  private:
   friend class Store;
@@ -72,6 +75,7 @@ class Transaction {
   journal::Head head_;
   Json::Array changes_;
   std::vector<std::pair<std::string, std::int64_t>> versions_;
+  std::function<void()> undone_;
 };
 
 class Store {
@@ -86,7 +90,6 @@ class Store {
   void seal() noexcept {
     row_key_.reset();
     versions_.clear();
-    ledger_rows_ = 0;
   }
   bool unsealed() const noexcept { return !row_key_.empty(); }
 
@@ -109,8 +112,8 @@ class Store {
   Result<std::optional<std::string>> unverified_purchase_status(std::string_view id);
   Result<std::optional<Row>> purchase_with_key(std::string_view agent, std::string_view idempotency_key);
   const Clock& clock() const noexcept { return *clock_; }
-  // Ledger rows of one agent since a time, and every hold.
-  Result<std::vector<Row>> ledger_counting(std::string_view agent, Seconds since);
+  // Ledger rows since a time.
+  Result<std::vector<Row>> ledger_since(Seconds since);
   // Records that are neither in the trash nor gone; those in the trash; those (trash too) of one epoch. Not verified.
   Result<std::int64_t> count_records();
   Result<std::int64_t> count_trash();
@@ -125,6 +128,7 @@ class Store {
   Result<std::vector<Row>> unverified_pointers();
   Result<std::vector<Row>> unverified_pointer(std::string_view record);
   Result<std::vector<Row>> unverified_epochs();
+  Result<std::vector<Row>> unverified_grants();
   // The ids of the blobs that records name.
   Result<std::set<std::string>> blobs_in_use();
   // Those of records that were shredded.
@@ -153,7 +157,8 @@ class Store {
   // What must hold before any row is believed: the chain is whole; it is the mirrored head, or extends it by
   // rows of which at most one changes authority; every sealed row has a good MAC and is the version that the
   // journal names last, and none is missing. Fails with journal_broken, state_rolled_back or state_corrupt.
-  Status verify_against(const journal::Head& mirrored);
+  // `granted`: a signed head that came later; up to it, rows may change authority.
+  Status verify_against(const journal::Head& mirrored, const std::optional<journal::Head>& granted = {});
 
  private:
   friend class Transaction;
@@ -166,10 +171,9 @@ class Store {
   Result<std::set<std::string>> texts(std::string_view sql);
   Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
-  Status verify_rows(const journal::Head& mirrored);
+  Status verify_rows(const journal::Head& mirrored, const std::optional<journal::Head>& granted);
   Result<std::vector<journal::Row>> journal_rows(std::string_view which, std::initializer_list<Value> values);
   bool newest(Table table, std::string_view id, std::int64_t version) const;
-  Status check_ledger();
   Status load_head();
   Bytes mac(Table table, std::string_view id, std::int64_t version, std::string_view body) const;
   bool sealed_well(Table table, std::string_view id, std::int64_t version, std::string_view body, ByteView mac) const;
@@ -179,7 +183,6 @@ class Store {
 
   // "table id" -> version, once everything was verified
   std::unordered_map<std::string, std::int64_t> versions_;
-  std::int64_t ledger_rows_ = 0;
   Database db_;
   std::string path_;
   const Clock* clock_;

@@ -1,5 +1,6 @@
 // Opening state.db: what must hold before any of its rows is believed.
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <unordered_map>
@@ -152,22 +153,23 @@ Status Store::check_indexes() {
   return answer == "ok" ? Status{} : fail(Errc::state_corrupt, "state.db is not whole");
 }
 
-Status Store::verify_against(const journal::Head& mirrored) {
-  PV_TRY(verify_rows(mirrored));
+Status Store::verify_against(const journal::Head& mirrored, const std::optional<journal::Head>& granted) {
+  PV_TRY(verify_rows(mirrored, granted));
   // Not before: nothing is written to a file that is damaged.
   PV_TRY(db_.keep_log(false));
   // Those that money and identity hang on are made anew as well.
   return db_.script("REINDEX agents; REINDEX purchases; REINDEX ledger");
 }
 
-Status Store::verify_rows(const journal::Head& mirrored) {
+Status Store::verify_rows(const journal::Head& mirrored, const std::optional<journal::Head>& granted) {
   PV_TRY(check_indexes());
   journal::Verifier verifier;
   Expected expected;
   std::unordered_map<std::string, std::int64_t> versions;
-  std::int64_t ledger_rows = 0;
   std::int64_t authority_beyond = 0;
   bool met_mirror = mirrored.seq == 0;
+  bool met_granted = !granted;
+  const std::uint64_t signed_until = granted ? std::max(granted->seq, mirrored.seq) : mirrored.seq;
   Status bad;
   PV_TRY(db_.run(kAllRows, {}, [&](const Columns& c) {
     const auto row = row_of(c);
@@ -175,7 +177,8 @@ Status Store::verify_rows(const journal::Head& mirrored) {
     if (bad) bad = collect_changes(*row, expected);
     if (!bad) return false;
     if (row->seq == mirrored.seq) met_mirror = row->hash == mirrored.hash;
-    if (row->seq > mirrored.seq && journal::changes_authority(row->kind)) ++authority_beyond;
+    if (granted && row->seq == granted->seq) met_granted = row->hash == granted->hash;
+    if (row->seq > signed_until && journal::changes_authority(row->kind)) ++authority_beyond;
     // A restore is mirrored before anything else is written; here it would only hide that rows are missing.
     if (row->seq > mirrored.seq && row->kind == journal::Kind::vault_restored)
       return bad = fail(Errc::state_rolled_back, "a restore that the vault knows nothing of"), false;
@@ -185,6 +188,7 @@ Status Store::verify_rows(const journal::Head& mirrored) {
   if (verifier.head().seq < mirrored.seq)
     return fail(Errc::state_rolled_back, "state.db ends at row " + std::to_string(verifier.head().seq) +
                                              ", the vault knows row " + std::to_string(mirrored.seq));
+  if (!met_granted) return fail(Errc::state_rolled_back, "state.db has not what was done under a grant");
   if (!met_mirror) return fail(Errc::state_rolled_back, "state.db has another history than the vault");
   if (authority_beyond > 1) return fail(Errc::state_rolled_back, "vault.enc is older than state.db");
 
@@ -199,7 +203,6 @@ Status Store::verify_rows(const journal::Head& mirrored) {
                          at->second.digest == crypto::sha256(as_bytes(body)).hex();
       if (!known) return bad = fail(Errc::state_corrupt, "a row of " + name + " is not the journal's latest"), false;
       versions.insert_or_assign(at->first, version);
-      if (table == Table::ledger) ++ledger_rows;
       expected.erase(at);
       return true;
     }));
@@ -210,7 +213,6 @@ Status Store::verify_rows(const journal::Head& mirrored) {
     return fail(Errc::state_corrupt, "a row of " + missing.substr(0, missing.find(' ')) + " is missing");
   }
   versions_ = std::move(versions);
-  ledger_rows_ = ledger_rows;
   return {};
 }
 

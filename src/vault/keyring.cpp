@@ -62,7 +62,7 @@ Status check_schema(const VaultDocument& document) {
 
 bool known_member(std::string_view name) {
   static constexpr std::string_view kNames[] = {"schema", "vault_id",    "mode",         "umk",
-                                                "frozen", "journal_seq", "journal_hash", "recovery.key",
+                                                "frozen", "granted", "journal_seq", "journal_hash", "recovery.key",
                                                 "recovery.signing"};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
@@ -108,6 +108,7 @@ Status Keyring::read_mirror(const VaultDocument& document) {
   const std::string_view frozen = text_of(document, "frozen");
   if (document.has("frozen") && frozen != "0" && frozen != "1") return corrupt("frozen");
   frozen_ = frozen != "0";
+  granted_ = text_of(document, "granted") == "1";
   const auto sequence = number<std::uint64_t>(text_of(document, "journal_seq"));
   if (!sequence) return corrupt("journal_seq");
   journal_.sequence = *sequence;
@@ -158,6 +159,7 @@ VaultDocument Keyring::to_document() const {
     out.set("recovery.signing", secret_to_hex(recovery_signing_));
   }
   out.set_text("frozen", frozen_ ? "1" : "0");
+  if (granted_) out.set_text("granted", "1");
   out.set_text("journal_seq", std::to_string(journal_.sequence));
   out.set_text("journal_hash", journal_.hash.hex());
   for (const std::string& name : unknown_.names()) out.set(name, unknown_.find(name)->clone());
@@ -173,6 +175,7 @@ Keyring Keyring::clone() const {
   out.owner_keys_ = owner_keys_;
   if (recovery_key_) out.set_recovery(*recovery_key_, recovery_signing_.clone());
   out.frozen_ = frozen_;
+  out.granted_ = granted_;
   out.journal_ = journal_;
   out.unknown_ = unknown_.clone();
   return out;

@@ -46,6 +46,9 @@ class Keyring {
   VaultMode mode() const noexcept { return mode_; }
   bool frozen() const noexcept { return frozen_; }
   void set_frozen(bool frozen) noexcept { frozen_ = frozen; }
+  // Whether a grant lived when the vault was locked: then the file granted.head must be there at the next unlock.
+  bool granted() const noexcept { return granted_; }
+  void set_granted(bool granted) noexcept { granted_ = granted; }
   const JournalMirror& journal() const noexcept { return journal_; }
   void set_journal(const JournalMirror& head) noexcept { journal_ = head; }
 
@@ -98,6 +101,7 @@ class Keyring {
   std::optional<crypto::X25519PublicKey> recovery_key_;
   SecretBytes recovery_signing_;
   bool frozen_ = false;
+  bool granted_ = false;
   JournalMirror journal_;
   VaultDocument unknown_;
 };

@@ -75,7 +75,7 @@ Status cut_off(Session& session) {
   PV_ASSIGN(auto rows, session.store().purchases_with_status("approved"));
   for (store::Row& row : rows) {
     PV_ASSIGN(auto tx, session.begin());
-    PV_TRY(ledger::move_purchase(session.store(), tx, row, "filling"));
+    PV_TRY(session.book().move(tx, row, "filling"));
     PV_TRY(tx.journal(journal::Kind::use_begin, {}));
     PV_TRY(session.commit(tx));
   }

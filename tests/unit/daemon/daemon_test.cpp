@@ -15,11 +15,11 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
       "proof.challenge", "record.add", "record.list", "record.show",   "agent.list",    "agent.revoke",  "policy.show",
       "policy.unset", "config.get",   "purchase.list", "purchase.deny", "audit.list",   "audit.verify",
       "vault.epochs", "vault.check", "recovery.report", "vault.recover",
-      "backup.verify", "backup.restore"};
+      "backup.verify", "backup.restore", "grant.list", "grant.revoke"};
   const std::set<std::string_view> fresh = {"vault.unfreeze", "record.export", "agent.add", "policy.set", "config.set",
                                             "purchase.approve", "purchase.settle", "purchase.release",
                                             "record.edit", "record.remove", "record.reveal", "record.restore", "vault.rekey",
-                                            "vault.rotate", "recovery.create", "recovery.show", "backup.create"};
+                                            "vault.rotate", "recovery.create", "recovery.show", "backup.create", "purchase.adjust", "grant.create"};
   std::set<std::string_view> seen;
   for (const Method& method : methods(Door::owner)) {
     seen.insert(method.name);

@@ -1,0 +1,217 @@
+// purchase.fill: steps 1 to 8 again, then 9, 10, 13 and 14.
+
+#include <algorithm>
+
+#include "crypto/random.hpp"
+#include "gate/gate.hpp"
+#include "ledger/purchases.hpp"
+#include "rpc/params.hpp"
+#include "secret/bundle.hpp"
+#include "session/epochs.hpp"
+#include "session/records.hpp"
+#include "log/log.hpp"
+
+namespace popvault::gate {
+namespace {
+
+// By a clock that was set back behind its beginning, an approval is not in force.
+constexpr Seconds kClockSlack = 120;
+
+// Step 4.
+Status parse_use(const Json& params, Use& out) {
+  Params in(params);
+  out.purchase = in.text("purchase", 64);
+  const Json& page = in.object("page");
+  PV_TRY(in.done());
+  Params inner(page);
+  const auto target = inner.optional_text("target_id", 128);
+  const auto url = inner.optional_text("url", 2048);
+  PV_TRY(inner.done());
+  if (target.has_value() == url.has_value())
+    return fail(Errc::invalid_params, "page must have exactly one of target_id and url");
+  out.by_target_id = target.has_value();
+  out.page = target ? *target : *url;
+  return {};
+}
+
+policy::UseRequest request_of(const store::Row& purchase) {
+  const Json& body = purchase.body;
+  return {body["record"].text_or(""), body["merchant"].text_or(""), body["currency"].text_or(""),
+          body["amount_minor"].int_or(0), kAvailable};
+}
+
+// A record that was used moves to the current epoch.
+void rewrap_used(Session& session, const store::Row& purchase) {
+  if (session.state() != State::unlocked) return;
+  const auto record = find_kept_record(session, purchase.body["record"].text_or(""));
+  const Status moved = record ? rewrap(session, {*record}) : Status(tl::unexpected(record.error()));
+  if (!moved) log_warning("re-encrypting a used record: " + moved.error().message());
+}
+
+}  // namespace
+
+Json reports(const std::vector<injector::FieldReport>& fields, const std::vector<std::string>& origins) {
+  Json::Array out;
+  for (const injector::FieldReport& field : fields) {
+    Json item;
+    item.set("field", injector::to_string(field.field));
+    item.set("ok", field.why == injector::Why::ok);
+    item.set("origin", field.origin < origins.size() ? Json(origins[field.origin]) : Json());
+    if (field.why != injector::Why::ok) item.set("why", injector::to_string(field.why));
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+// Steps 5 to 8 for a purchase as it stands: a deny now wins, the hold is there, the approval still counts.
+Result<store::Row> Gate::check_approved(Use& use) {
+  const Seconds now = session_->clock().now();
+  PV_ASSIGN(store::Row purchase, own_purchase(use.caller, use.purchase));
+  const std::string status = purchase.body["status"].text_or("");
+  if (status != "approved") return fail(ledger::refusal_of(status));
+  PV_ASSIGN(const store::Row record, check_authority(use.agent, purchase.body["record"].text_or("")));      // 5
+  if (edited_since(purchase, record)) return fail(Errc::denied, "the record was edited since");
+  use.passage.pass(Step::authority);
+  PV_ASSIGN(const policy::Decision decision, decide(use.agent.id, request_of(purchase), purchase.id));      // 6
+  const bool forced = purchase.body["forced"].bool_or(false) && may_force(decision.rule);
+  if (decision.verdict == policy::Verdict::deny && !forced) return fail(decision.reason);
+  use.passage.pass(Step::policy);
+  const auto held = session_->book().in_state("approved");                                                  // 7
+  if (std::find(held.begin(), held.end(), purchase.id) == held.end()) return fail(Errc::state_corrupt, "a purchase without its hold");
+  use.passage.pass(Step::reserve);
+  if (session_->narrowed("deny", purchase.id)) return fail(Errc::denied);                                   // 8
+  if (purchase.body["expires_at"].int_or(0) <= now) return fail(Errc::purchase_expired);
+  if (purchase.body["requested_at"].int_or(0) > now + kClockSlack)
+    return fail(Errc::purchase_expired, "it was asked for at a later time than it is now");
+  use.passage.pass(Step::approve);
+  return purchase;
+}
+
+Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase, const store::Row& record) {
+  injector::Job job;
+  crypto::fill_random(job.id);
+  job.by_target_id = use.by_target_id;
+  job.page = use.page;
+  const std::string merchant = purchase.body["merchant"].text_or("");
+  job.origins.push_back(merchant);
+  PV_ASSIGN(const auto policy, policy_of(*session_, use.agent.id));
+  if (policy && policy->find(merchant) != nullptr)
+    for (const std::string& processor : policy->find(merchant)->processors) job.origins.push_back(processor);
+  job.has_cvc = record.body["has_cvv"].bool_or(false);
+  job.has_holder = record.body["has_holder"].bool_or(false);
+  PV_ASSIGN(job.allow_loopback_http, flag_setting(*session_, "allow_loopback_http"));
+  job.deadline_ms = kInjectionMs;
+  return job;
+}
+
+Result<Use> Gate::begin_use(const Caller& caller, const Json& params) {
+  Use use;
+  use.caller = caller;
+  use.passage = Passage(&watch_);
+  PV_ASSIGN(use.agent, authenticate(*session_, caller));                               // 1
+  use.passage.pass(Step::authenticate);
+  PV_TRY(check_state(use.agent));                                                      // 2
+  use.passage.pass(Step::state);
+  PV_TRY(agents_.take(use.agent.id, session_->clock().monotonic_ms()));                // 3
+  use.passage.pass(Step::rate);
+  PV_TRY(parse_use(params, use));                                                      // 4
+  use.passage.pass(Step::parse);
+  PV_ASSIGN(const store::Row purchase, check_approved(use));                           // 5, 6, 7, 8
+  PV_ASSIGN(const store::Row record, find_record(*session_, purchase.body["record"].text_or("")));
+  PV_TRY(records_.take(record.id, session_->clock().monotonic_ms()));
+  PV_TRY(read_record_blob(*session_, record));  // a damaged record is told before anything is journalled
+  PV_ASSIGN(use.job, make_job(use, purchase, record));
+  return use;
+}
+
+// Step 9: the row that says why is on disk and mirrored before any key is unwrapped.
+Status Gate::journal_use(Use& use, store::Row& purchase) {
+  PV_ASSIGN(auto tx, session_->begin());
+  PV_TRY(session_->book().move(tx, purchase, "filling"));
+  Json body;
+  body.set("agent", use.agent.id);
+  body.set("browser", "attached");
+  body.set("executable", use.caller.identity.executable);
+  body.set("granted", session_->state() == State::granted);
+  body.set("injector", injector_sha256_);
+  body.set("merchant", purchase.body["merchant"]);
+  body.set("purchase", purchase.id);
+  body.set("record", purchase.body["record"]);
+  body.set("strength", purchase.body["strength"]);
+  PV_TRY(tx.journal(journal::Kind::use_begin, std::move(body)));
+  const std::uint64_t before = session_->store().head().seq;
+  const Status committed = session_->commit(tx);
+  // The row may stand although the mirror could not be written: then the use has begun and must be settled.
+  if (session_->store().head().seq != before) use.use_row = static_cast<std::int64_t>(session_->store().head().seq);
+  return committed;
+}
+
+// Step 10: record key -> fields, straight into the bundle.
+Result<Descriptor> Gate::unwrap_record(const Use& use, const store::Row& record, ByteView blob) {
+  use.passage.require(Step::journal);
+  PV_ASSIGN(const SecretBytes key, session_->record_key(record, use.agent.id));
+  PV_ASSIGN(BundleWriter bundle, BundleWriter::create(use.job.id));
+  PV_ASSIGN(const std::size_t size,
+            open_record_into(key, session_->vault_id(), place_of(record), blob, bundle.body(SecretAccess{})));
+  PV_ASSIGN(const int descriptor, bundle.finish(size));
+  return Descriptor(descriptor);
+}
+
+Result<Descriptor> Gate::unwrap(Use& use, std::optional<store::Row>& moved) {
+  PV_ASSIGN(use.agent, authenticate(*session_, use.caller));                           // 1
+  use.passage.pass(Step::authenticate);
+  PV_TRY(check_state(use.agent));                                                      // 2
+  use.passage.pass(Step::state);
+  PV_ASSIGN(store::Row purchase, check_approved(use));                                 // 5, 6, 7, 8
+  PV_ASSIGN(const store::Row record, find_record(*session_, purchase.body["record"].text_or("")));
+  // The injector looked by the rules of its start: they must still be the rules.
+  PV_ASSIGN(const injector::Job now, make_job(use, purchase, record));
+  if (now.origins != use.job.origins || now.allow_loopback_http != use.job.allow_loopback_http)
+    return fail(Errc::denied, "the policy changed");
+  PV_ASSIGN(const Bytes blob, read_record_blob(*session_, record));
+  PV_TRY(journal_use(use, purchase));                                                  // 9
+  use.passage.pass(Step::journal);
+  moved = purchase;
+  auto bundle = unwrap_record(use, record, blob);                                      // 10
+  if (bundle) use.passage.pass(Step::unwrap);
+  return bundle;
+}
+
+// Steps 13 and 14, after the bundle left, or after row 9.
+Result<store::Row> Gate::settle(Use& use, const UseEnd& end) {
+  PV_ASSIGN(auto row, session_->store().get(store::Table::purchases, use.purchase));
+  if (!row) return fail(Errc::state_corrupt, "a purchase");
+  store::Row purchase = std::move(*row);
+  const bool filled = end.handed_over && end.said && end.said->outcome == injector::Outcome::filled;
+  if (filled)
+    for (const Step step : {Step::use, Step::wipe, Step::settle, Step::outcome}) use.passage.pass(step);
+  PV_ASSIGN(auto tx, session_->begin());
+  PV_TRY(session_->book().move(tx, purchase, filled ? "filled" : "outcome_unknown"));
+  Json body;
+  body.set("agent", use.agent.id);
+  body.set("purchase", use.purchase);
+  body.set("use", use.use_row);
+  if (end.said) {
+    body.set("cleared", end.said->cleared);
+    body.set("fields", reports(end.said->fields, use.job.origins));
+    body.set("outcome", filled ? "filled" : std::string(info(injector::to_errc(end.said->outcome)).word));
+    body.set("typed", end.said->typed);
+  } else {
+    body.set("outcome", info(end.said.error().code).word);
+  }
+  PV_TRY(tx.journal(filled ? journal::Kind::use_done : journal::Kind::use_unknown, std::move(body)));
+  PV_TRY(session_->commit(tx));
+  rewrap_used(*session_, purchase);
+  return purchase;
+}
+
+void Gate::refuse(const Use& use, const Error& error) {
+  if (!session_->store().unsealed()) return;
+  Json body;
+  body.set("agent", use.agent.id);
+  body.set("purchase", use.purchase);
+  body.set("reason", info(error.code).word);
+  (void)session_->note(journal::Kind::use_refused, std::move(body));
+}
+
+}  // namespace popvault::gate
