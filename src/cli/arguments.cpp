@@ -68,6 +68,7 @@ class Parser {
     agents();
     policies();
     purchases();
+  grants();
     audit();
     epochs();
   }
@@ -105,6 +106,7 @@ class Parser {
   void agents();
   void policies();
   void purchases();
+  void grants();
   void audit();
   void epochs();
 
@@ -287,9 +289,9 @@ void Parser::policies() {
 
   CLI::App* const config = command("config", "the owner's settings", std::nullopt);
   CLI::App* const get = command(config, "get", "show all settings or one", Verb::config_get);
-  get->add_option("key", out_.config.key, "browser.endpoint or allow_loopback_http");
+  get->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, ...");
   CLI::App* const change = command(config, "set", "change a setting", Verb::config_set);
-  change->add_option("key", out_.config.key, "browser.endpoint or allow_loopback_http")->required();
+  change->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, ...")->required();
   change->add_option("value", out_.config.value, "the value; none takes it away")->required();
   proof(change);
 }
@@ -300,6 +302,7 @@ void Parser::purchases() {
   approvals->add_flag("--watch", p.watch, "show it again every second until Ctrl-C");
   CLI::App* const approve = command("approve", "allow one purchase", Verb::approve);
   approve->add_option("id", p.id, "the purchase")->required();
+  approve->add_flag("--force", p.force, "one that the policy denied, against its limits");
   proof(approve);
   command("deny", "refuse one purchase", Verb::deny)->add_option("id", p.id, "the purchase")->required();
 
@@ -314,6 +317,27 @@ void Parser::purchases() {
   CLI::App* const release = command(list, "release", "say that no money was spent", Verb::purchase_release);
   release->add_option("id", p.id, "the purchase")->required();
   proof(release);
+  CLI::App* const adjust =
+      command(list, "adjust", "correct what counts as spent by an agent", Verb::purchase_adjust);
+  adjust->add_option("agent", p.agent, "its id or name")->required();
+  adjust->add_option("--amount", p.amount, "such as 12.00, or -12.00 for money that came back")->required();
+  adjust->add_option("--currency", p.currency, "such as USD")->required();
+  adjust->add_option("--reason", p.reason, "for the journal")->required();
+  proof(adjust);
+}
+
+void Parser::grants() {
+  GrantOptions& g = out_.grant;
+  CLI::App* const grant =
+      command("grant", "let an agent use named records for a while although the vault is locked", Verb::grant);
+  grant->add_option("agent", g.agent, "its id or name")->required();
+  grant->add_option("--record", g.records, "a record's id or alias; may be given again")->required()->allow_extra_args(false);
+  grant->add_option("--ttl", g.ttl, "such as 30m or 8h; default 1h, at most 24h");
+  grant->add_option("--seal", g.seal, "systemd: it outlives a restart of a service with the credential popvault-grant")
+      ->check(CLI::IsMember({"systemd"}));
+  proof(grant);
+  command("grants", "list the grants", Verb::grants);
+  command("revoke", "end a grant at once", Verb::revoke_grant)->add_option("id", g.id, "the grant")->required();
 }
 
 void Parser::audit() {

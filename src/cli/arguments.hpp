@@ -52,6 +52,10 @@ enum class Verb : std::uint8_t {
   purchases,
   purchase_settle,
   purchase_release,
+  purchase_adjust,
+  grant,
+  grants,
+  revoke_grant,
   audit_list,
   audit_verify,
   rotate,
@@ -123,8 +127,19 @@ struct ConfigOptions {
 struct PurchaseOptions {
   std::string id;
   bool watch = false;
+  bool force = false;            // of `approve`
+  std::string agent;             // of `adjust`
+  std::string amount, currency, reason;
   std::optional<std::string> status;
   int limit = 50;
+};
+
+struct GrantOptions {
+  std::string agent;
+  std::string id;  // of `revoke`
+  std::vector<std::string> records;
+  std::optional<std::string> ttl;
+  std::optional<std::string> seal;
 };
 
 struct EpochOptions {
@@ -153,6 +168,7 @@ struct Arguments {
   PolicyOptions policy;
   ConfigOptions config;
   PurchaseOptions purchase;
+  GrantOptions grant;
   AuditOptions audit;
   EpochOptions epoch;
   std::string shell;  // of completion

@@ -77,6 +77,11 @@ Result<Output> deny_purchase(const Context&);
 Result<Output> list_purchases(const Context&);
 Result<Output> settle_purchase(const Context&);
 Result<Output> release_purchase(const Context&);
+Result<Output> adjust_spending(const Context&);
+// grant_commands.cpp
+Result<Output> create_grant(const Context&);
+Result<Output> list_grants(const Context&);
+Result<Output> revoke_grant(const Context&);
 // audit_commands.cpp
 Result<Output> list_journal(const Context&);
 Result<Output> verify_journal(const Context&);

@@ -35,11 +35,14 @@ constexpr Entry kEntries[] = {
     {"policy",
      "set show unset --merchant --processor --per-use --per-day --currency --auto-approve-below --strength "
      "--record --passphrase-fd"},
-    {"config", "get set browser.endpoint allow_loopback_http --passphrase-fd"},
+    {"config", "get set browser.endpoint allow_loopback_http lock.after lock.idle --passphrase-fd"},
     {"approvals", "--watch"},
-    {"approve", "--passphrase-fd"},
+    {"approve", "--force --passphrase-fd"},
     {"deny", ""},
-    {"purchases", "settle release --status --limit --passphrase-fd"},
+    {"purchases", "settle release adjust --status --limit --amount --currency --reason --passphrase-fd"},
+    {"grant", "--record --ttl --seal --passphrase-fd"},
+    {"grants", ""},
+    {"revoke", ""},
     {"audit", "list verify --after --limit"},
     {"completion", "bash zsh fish"},
 };

@@ -47,7 +47,7 @@ Result<OwnerSession> OwnerSession::open(const Context& context, IfStopped if_sto
 Status OwnerSession::require_unlocked() const {
   const std::string now = state();
   if (now == "uninitialised") return fail(Errc::vault_missing);
-  if (now == "locked") return fail(Errc::locked);
+  if (now == "locked" || now == "granted") return fail(Errc::locked);
   return {};
 }
 

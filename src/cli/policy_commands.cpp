@@ -1,4 +1,6 @@
 // policy set, show, unset; config get, set.
+#include <charconv>
+
 #include "base/money.hpp"
 #include "base/origin.hpp"
 #include "cli/command.hpp"
@@ -83,6 +85,13 @@ Output settings_output(const Json& settings) {
 
 Result<Json> config_value(const std::string& key, const std::string& text) {
   if (text == "none" || text == "null") return Json();
+  if (key.starts_with("lock.")) {
+    std::int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc{} || end != text.data() + text.size())
+      return fail(Errc::invalid_field, key + " takes seconds, or none");
+    return Json(seconds);
+  }
   if (key != "allow_loopback_http") return Json(text);
   if (text == "true") return Json(true);
   if (text == "false") return Json(false);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/money.hpp"
 #include "cli/command.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
@@ -47,14 +48,15 @@ Result<Output> watch(OwnerSession& session, bool json) {
 
 // The owner sees what is asked before the passphrase: the daemon's own row, not what somebody wrote in a
 // chat. What cannot be shown is not asked for.
-Status show_before_approval(OwnerSession& session, const std::string& id) {
+Status show_before_approval(OwnerSession& session, const std::string& id, bool force) {
   auto terminal = Terminal::open();
   if (!terminal) return {};
-  PV_ASSIGN(const Json purchases, waiting(session));
+  PV_ASSIGN(const Json purchases, purchases_with(session, force ? "denied" : "awaiting_approval", 100));
   const Json::Array& list = *purchases.array();
   const auto found =
       std::find_if(list.begin(), list.end(), [&](const Json& p) { return p["purchase"].text_or("") == id; });
-  if (found == list.end()) return fail(Errc::not_found, "no purchase with this id waits for you");
+  if (found == list.end())
+    return fail(Errc::not_found, force ? "no denied purchase has this id" : "no purchase with this id waits for you");
   terminal->say(purchase_lines(*found));
   return {};
 }
@@ -85,9 +87,12 @@ Result<Output> list_approvals(const Context& context) {
 Result<Output> approve_purchase(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  if (!context.args.passphrase_fd) PV_TRY(show_before_approval(session, context.args.purchase.id));
-  PV_ASSIGN(const Json result,
-            call_proved(context, session, "purchase.approve", id_param(context), "approve this purchase"));
+  const bool force = context.args.purchase.force;
+  if (!context.args.passphrase_fd) PV_TRY(show_before_approval(session, context.args.purchase.id, force));
+  Json params = id_param(context);
+  if (force) params.set("force", true);
+  PV_ASSIGN(const Json result, call_proved(context, session, "purchase.approve", std::move(params),
+                                           force ? "approve this purchase against the policy" : "approve this purchase"));
   return outcome(result);
 }
 
@@ -112,6 +117,24 @@ Result<Output> settle_purchase(const Context& context) {
 
 Result<Output> release_purchase(const Context& context) {
   return proved(context, "purchase.release", "release this purchase");
+}
+
+Result<Output> adjust_spending(const Context& context) {
+  const PurchaseOptions& options = context.args.purchase;
+  PV_ASSIGN(const Currency currency, Currency::parse(options.currency));
+  const bool back = options.amount.starts_with("-");
+  const auto minor = parse_amount(std::string_view(options.amount).substr(back ? 1 : 0), currency);
+  if (!minor) return fail(Errc::invalid_field, "--amount: " + minor.error().detail);
+  Json params = Json::Object{{"agent", options.agent},
+                             {"amount_minor", back ? -*minor : *minor},
+                             {"currency", currency.code()},
+                             {"reason", options.reason}};
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  PV_ASSIGN(const Json result,
+            call_proved(context, session, "purchase.adjust", std::move(params), "correct what was spent"));
+  return Output{result, plain_line("agent", result["agent"]) +
+                            "spent in 24 hours: " + format_amount(result["spent_day_minor"].int_or(0), currency) +
+                            "\nspent in 30 days: " + format_amount(result["spent_month_minor"].int_or(0), currency) + "\n"};
 }
 
 }  // namespace popvault::cli

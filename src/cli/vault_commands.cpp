@@ -115,10 +115,16 @@ Result<Output> unlock_vault(const Context& context) {
 Result<Output> lock_vault(const Context& context) { return simple_call(context, "vault.lock", "state"); }
 Result<Output> freeze_vault(const Context& context) { return simple_call(context, "vault.freeze", "frozen"); }
 
+// A freeze locks as well, so the same key unlocks first.
 Result<Output> unfreeze_vault(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
-  PV_ASSIGN(const Json result,
-            call_proved(context, session, "vault.unfreeze", Json::Object{}, "unfreeze the vault"));
+  if (session.state() == "uninitialised") return fail(Errc::vault_missing);
+  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "unfreeze the vault"));
+  if (session.state() != "unlocked") {
+    PV_ASSIGN(const SecretFields bundle, key_bundle(key));
+    PV_TRY(session.call("vault.unlock", {}, session.machine_mode() ? nullptr : &bundle));
+  }
+  PV_ASSIGN(const Json result, session.call_with_proof("vault.unfreeze", Json::Object{}, key));
   return state_output(result, "frozen");
 }
 

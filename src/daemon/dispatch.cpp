@@ -114,7 +114,9 @@ Status check_state(Application& app, const Method& method) {
   if ((method.states & static_cast<std::uint8_t>(state)) != 0) return {};
   if (state == State::damaged) return tl::unexpected(app.session.damage());
   if (state == State::uninitialised) return fail(Errc::vault_missing);
-  return fail(method.states == kUninitialised ? Errc::vault_exists : Errc::locked);
+  if (method.states == kUninitialised) return fail(Errc::vault_exists);
+  // A freeze locks as well; unlocking alone would not help an agent.
+  return fail(method.needs_agent && app.session.frozen() ? Errc::frozen : Errc::locked);
 }
 
 // A growing delay for this connection, and nobody is locked out.

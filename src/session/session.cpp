@@ -267,7 +267,8 @@ bool Session::frozen() {
   if (!store_->unsealed()) {
     // Unverified, for display: nothing can be used while locked anyway.
     const auto flag = store_->meta("frozen");
-    return !flag || (*flag && **flag == "1");
+    const auto row = store_->unverified_setting(kFrozenRow);
+    return !flag || (*flag && **flag == "1") || !row || !*row || (**row)["value"].bool_or(true);
   }
   const auto row = store_->get(store::Table::settings, kFrozenRow);
   if (!row || !*row) return true;

@@ -383,6 +383,11 @@ Result<std::vector<Row>> Store::unverified_epochs() {
 
 Result<std::vector<Row>> Store::unverified_grants() { return unverified("SELECT id, version, body FROM grants ORDER BY id"); }
 
+Result<std::optional<Json>> Store::unverified_setting(std::string_view id) {
+  PV_ASSIGN(auto rows, unverified("SELECT id, version, body FROM settings WHERE id=?1", {id}));
+  return rows.empty() ? std::optional<Json>{} : std::optional(std::move(rows.front().body));
+}
+
 Result<bool> Store::exists(Table table, std::string_view id) {
   bool out = false;
   PV_TRY(db_.run("SELECT 1 FROM " + std::string(to_string(table)) + " WHERE id=?1", {id},

@@ -129,6 +129,7 @@ class Store {
   Result<std::vector<Row>> unverified_pointer(std::string_view record);
   Result<std::vector<Row>> unverified_epochs();
   Result<std::vector<Row>> unverified_grants();
+  Result<std::optional<Json>> unverified_setting(std::string_view id);
   // The ids of the blobs that records name.
   Result<std::set<std::string>> blobs_in_use();
   // Those of records that were shredded.

@@ -155,6 +155,7 @@ class SweptHome(Home):
         out["agents"] = owner.call("agent.list")["agents"]
         out["policies"] = [ask(owner, "policy.show", agent=agent["agent"]) for agent in out["agents"]]
         out["config"] = ask(owner, "config.get")
+        out["grants"] = ask(owner, "grant.list")
         out["purchases"] = ask(owner, "purchase.list", limit=100)["purchases"]
         out["epochs"] = ask(owner, "vault.epochs")
         out["check"] = ask(owner, "vault.check")

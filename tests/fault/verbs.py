@@ -18,7 +18,7 @@ RECOVERY, SIGNING = bytes([5]) * 32, bytes([6]) * 32  # what recovery words woul
 # Methods that change nothing on disk. (Looking at purchases ends those whose time is over: see test_limits.py.)
 READ_ONLY = {
     "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "policy.show",
-              "config.get", "purchase.list", "audit.list", "audit.verify", "vault.epochs", "vault.check"},
+              "config.get", "purchase.list", "audit.list", "audit.verify", "vault.epochs", "vault.check", "grant.list"},
     "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
               "events.subscribe"},
 }
@@ -94,8 +94,18 @@ def removed(home, owner, ids):
     home.call(owner, "record.remove", True, id=ids["card"])
 
 
+def granted(home, owner, ids):
+    ids["grant"] = home.call(owner, "grant.create", True, agent="helper", records=[ids["card"]])["grant"]
+
+
+def denied_by_policy(home, owner, ids):
+    with home.agent(AGENT_KEYS["helper"]) as agent:
+        ids["purchase"] = agent.call("purchase.request", **purchase_params(ids["card"], "over", 1000000))["purchase"]
+
+
 def frozen(home, owner, ids):
     owner.call("vault.freeze")
+    home.unlock_raw(owner)
 
 
 def rotated(home, owner, ids):
@@ -198,6 +208,12 @@ VERBS = [
     Verb("purchase.approve", purchase, proof=True, prepare=asked),
     Verb("purchase.deny", purchase, prepare=asked),
     Verb("purchase.deny while locked", purchase, start="locked", prepare=asked),
+    Verb("purchase.approve, forced", lambda p: {**purchase(p), "force": True}, proof=True, prepare=denied_by_policy),
+    Verb("purchase.adjust", {"agent": "helper", "currency": "USD", "amount_minor": -100, "reason": "refund"}, proof=True),
+    Verb("grant.create", lambda p: {"agent": "helper", "records": [p.ids["card"]]}, proof=True),
+    Verb("grant.revoke", lambda p: {"grant": p.ids["grant"]}, prepare=granted),
+    Verb("grant.revoke while locked", lambda p: {"grant": p.ids["grant"]}, prepare=granted, start="locked"),
+    Verb("vault.lock under a grant", prepare=granted, changes=False),
     Verb("purchase.settle", purchase, proof=True, prepare=approved, offline=cut_off),
     Verb("purchase.release", purchase, proof=True, prepare=approved, offline=cut_off),
     # Ways back.

@@ -484,7 +484,7 @@ class Crowd(unittest.TestCase):
             except (socket.timeout, BlockingIOError):
                 time.sleep(0.01)  # the listener's queue is full; if it stays so, that is a crowd as well
         time.sleep(0.3)
-        for command, name, value in (("freeze", "frozen", True), ("status", "state", "unlocked"),
+        for command, name, value in (("freeze", "frozen", True), ("status", "state", "locked"),
                                      ("lock", "state", "locked"), ("status", "frozen", True)):
             start = time.monotonic()
             try:
