@@ -15,12 +15,22 @@
 namespace popvault::cli {
 namespace {
 
+constexpr int kPage = 100;
+constexpr int kMostListed = 10'000;
+
+// The newest first, page after page.
 Result<Json> purchases_with(OwnerSession& session, const std::optional<std::string>& status, int limit) {
-  Json params = Json::Object{{"limit", limit}};
+  Json::Array out;
+  Json params = Json::Object{{"limit", std::min(limit, kPage)}};
   if (status) params.set("status", *status);
-  PV_ASSIGN(const Json result, session.call("purchase.list", params));
-  if (result["purchases"].array() == nullptr) return fail(Errc::internal, "the reply has no purchases");
-  return result["purchases"];
+  while (true) {
+    PV_ASSIGN(const Json result, session.call("purchase.list", params));
+    if (result["purchases"].array() == nullptr) return fail(Errc::internal, "the reply has no purchases");
+    for (const Json& purchase : *result["purchases"].array())
+      if (static_cast<int>(out.size()) < limit) out.push_back(purchase);
+    if (result["next"].is_null() || static_cast<int>(out.size()) >= limit) return Json(std::move(out));
+    params.set("cursor", result["next"]);
+  }
 }
 
 std::string list_text(const Json& purchases, std::string (*show)(const Json&)) {
@@ -29,7 +39,7 @@ std::string list_text(const Json& purchases, std::string (*show)(const Json&)) {
   return out;
 }
 
-Result<Json> waiting(OwnerSession& session) { return purchases_with(session, "awaiting_approval", 100); }
+Result<Json> waiting(OwnerSession& session) { return purchases_with(session, "awaiting_approval", kMostListed); }
 
 std::string waiting_text(const Json& purchases) {
   return purchases.array()->empty() ? "nothing waits for you\n" : list_text(purchases, &purchase_lines);
@@ -51,7 +61,7 @@ Result<Output> watch(OwnerSession& session, bool json) {
 Status show_before_approval(OwnerSession& session, const std::string& id, bool force) {
   auto terminal = Terminal::open();
   if (!terminal) return {};
-  PV_ASSIGN(const Json purchases, purchases_with(session, force ? "denied" : "awaiting_approval", 100));
+  PV_ASSIGN(const Json purchases, purchases_with(session, force ? "denied" : "awaiting_approval", kMostListed));
   const Json::Array& list = *purchases.array();
   const auto found =
       std::find_if(list.begin(), list.end(), [&](const Json& p) { return p["purchase"].text_or("") == id; });

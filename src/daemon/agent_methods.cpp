@@ -69,7 +69,7 @@ Status session_hello(Application& app, Call& call) {
   if (!app.session.store().unsealed()) {
     // Nothing sealed can be checked yet: every later request checks the row again.
     PV_ASSIGN(const auto id, app.session.store().unverified_agent_with_key(hash));
-    if (!id) return reject_key(app, call);
+    if (!id || app.session.narrowed("revoke", *id)) return reject_key(app, call);
     call.peer.caller.agent = *id;
     call.peer.caller.agent_key = hash;
     out.set("name", nullptr);

@@ -55,23 +55,38 @@ Status moved(Application& app, Call& call, const Result<store::Row>& row) {
 Status purchase_list(Application& app, Call& call) {
   Params in(call.params);
   const std::string status = in.optional_text("status", 32).value_or("");
+  const std::string cursor = in.optional_text("cursor", 64).value_or("");
   const std::int64_t limit = in.optional_integer("limit", 1, 100, 50);
   PV_TRY(in.done());
   PV_TRY(app.expire());
   PV_ASSIGN(auto rows, status.empty() ? app.session.store().all(store::Table::purchases)
                                       : app.session.store().purchases_with_status(status));
-  std::sort(rows.begin(), rows.end(), [](const store::Row& a, const store::Row& b) {
-    return a.body["requested_at"].int_or(0) > b.body["requested_at"].int_or(0);
-  });
+  // The newest first; of those of one second, by id.
+  const auto order = [](const store::Row& a, const store::Row& b) {
+    const std::int64_t x = a.body["requested_at"].int_or(0), y = b.body["requested_at"].int_or(0);
+    return x != y ? x > y : a.id < b.id;
+  };
+  std::sort(rows.begin(), rows.end(), order);
+  auto at = rows.begin();
+  if (!cursor.empty()) {
+    PV_ASSIGN(const auto last, app.session.store().get(store::Table::purchases, cursor));
+    if (!last) return fail(Errc::not_found, "the purchase of the cursor");
+    at = std::upper_bound(rows.begin(), rows.end(), *last, order);
+  }
   Json::Array items;
+  Json next;
   std::size_t bytes = 0;
-  for (const store::Row& row : rows) {
-    if (static_cast<std::int64_t>(items.size()) == limit || bytes > kListBytes) break;
-    PV_ASSIGN(Json item, purchase_for_owner(app, row));
+  for (; at != rows.end(); ++at) {
+    if (static_cast<std::int64_t>(items.size()) == limit || bytes > kListBytes) {
+      next = items.back()["purchase"];
+      break;
+    }
+    PV_ASSIGN(Json item, purchase_for_owner(app, *at));
     bytes += item.dump().size();
     items.push_back(std::move(item));
   }
   Json out;
+  out.set("next", std::move(next));
   out.set("purchases", std::move(items));
   call.reply->ok(std::move(out));
   return {};

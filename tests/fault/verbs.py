@@ -208,7 +208,7 @@ VERBS = [
     Verb("purchase.approve", purchase, proof=True, prepare=asked),
     Verb("purchase.deny", purchase, prepare=asked),
     Verb("purchase.deny while locked", purchase, start="locked", prepare=asked),
-    Verb("purchase.approve, forced", lambda p: {**purchase(p), "force": True}, proof=True, prepare=denied_by_policy),
+    Verb("purchase.approve forced", lambda p: {**purchase(p), "force": True}, proof=True, prepare=denied_by_policy),
     Verb("purchase.adjust", {"agent": "helper", "currency": "USD", "amount_minor": -100, "reason": "refund"}, proof=True),
     Verb("grant.create", lambda p: {"agent": "helper", "records": [p.ids["card"]]}, proof=True),
     Verb("grant.revoke", lambda p: {"grant": p.ids["grant"]}, prepare=granted),
