@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::string_view kStrengths[] = {"dom", "wire_attached", "sealed", "wire"};
 
+constexpr std::string_view kVerdicts[] = {"deny", "ask", "allow"};
+
 constexpr std::string_view kRules[] = {"no_policy", "killed",  "expired",   "request",       "record",   "unlisted_merchant", "currency",
                                        "per_use",   "per_day", "per_month", "uses_per_hour", "strength", "ask_above",         "within"};
 static_assert(std::size(kRules) == static_cast<std::size_t>(Rule::within) + 1);
@@ -39,6 +41,8 @@ bool Policy::allows_record(std::string_view id) const noexcept {
   return std::any_of(records.begin(), records.end(),
                      [&](const std::string& r) { return r == "*" ? id.starts_with("crd_") : r == id; });
 }
+
+std::string_view to_string(Verdict verdict) noexcept { return kVerdicts[static_cast<std::size_t>(verdict)]; }
 
 std::string_view to_string(Rule rule) noexcept { return kRules[static_cast<std::size_t>(rule)]; }
 

@@ -61,6 +61,7 @@ struct Spent {
 };
 
 enum class Verdict : std::uint8_t { deny = 0, ask = 1, allow = 2 };
+std::string_view to_string(Verdict verdict) noexcept;
 
 // The first rule that decided, in the order in which they are looked at.
 enum class Rule : std::uint8_t {
