@@ -37,6 +37,14 @@ Status refuse_secrets(int argc, const char* const* argv) {
   return {};
 }
 
+// Options that were replaced.
+Status refuse_replaced(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i)
+    if (const std::string_view word(argv[i]); word.substr(0, word.find('=')) == "--auto-approve-below")
+      return fail(Errc::usage, "--auto-approve-below is gone; with --ask-above 4.99 you are asked from 5.00 on");
+  return {};
+}
+
 // A word that may be shown in an error: an option's name, or a plain lower-case word such as a mistyped
 // command.
 std::string shown(std::string_view word) {
@@ -268,22 +276,33 @@ void Parser::agents() {
 void Parser::policies() {
   PolicyOptions& p = out_.policy;
   CLI::App* const policy = command("policy", "what an agent may do", std::nullopt);
-  CLI::App* const set = command(policy, "set", "replace an agent's policy", Verb::policy_set);
+  CLI::App* const set = command(policy, "set", "set or change an agent's policy; what is left out stays", Verb::policy_set);
   set->add_option("agent", p.agent, "its id or name")->required();
-  set->add_option("--merchant", p.merchants, "an exact origin, such as https://shop.example")->required();
+  set->add_option("--merchant", p.merchants, "an exact origin, such as https://shop.example; may be given again");
   set->add_option("--processor", p.processors,
-                  "an origin whose frames in those merchants' pages may get card fields");
-  set->add_option("--per-use", p.per_use, "most for one purchase, such as 50.00")->required();
-  set->add_option("--per-day", p.per_day, "most in 24 hours")->required();
-  set->add_option("--currency", p.currency, "such as USD")->required();
-  set->add_option("--auto-approve-below", p.auto_approve_below,
-                  "do not ask for less than this; default: always ask");
+                  "an origin whose frames in the merchants' pages may get card fields; MERCHANT=ORIGIN for one; none");
+  set->add_option("--record", p.records, "only these cards; default: every card, which is '*'");
+  set->add_option("--per-use", p.per_use, "most for one purchase, such as 50.00");
+  set->add_option("--per-day", p.per_day, "most in any 24 hours");
+  set->add_option("--per-month", p.per_month, "most in any 30 days; default: 30 times --per-day");
+  set->add_option("--currency", p.currency, "such as USD");
+  set->add_option("--uses-per-hour", p.uses_per_hour, "most purchases in any hour; default: 10")->check(CLI::Range(0, 100'000));
+  set->add_option("--ask-above", p.ask_above, "ask for more than this; default: 0, always ask");
   set->add_option("--strength", p.strength, "weakest way to place a card; default: wire")
       ->check(CLI::IsMember({"wire", "sealed", "wire_attached", "dom"}));
-  set->add_option("--record", p.records, "only these cards; default: every card");
+  set->add_option("--unlisted", p.unlisted, "what to do with another merchant; default: deny")->check(CLI::IsMember({"deny", "ask"}));
+  set->add_option("--price-drift", p.price_drift, "how far a page's price may be off, in basis points; default: 0")
+      ->check(CLI::Range(0, 10'000))
+      ->type_name("BP");
+  set->add_option("--expires", p.expires, "a number of days, a date such as 2027-01-31, or never")->type_name("WHEN");
+  set->add_flag("--no-kill", p.no_kill, "turn the kill switch off again");
   proof(set);
+  CLI::App* const kill = command(policy, "kill", "turn an agent's kill switch on: it may do nothing", Verb::policy_kill);
+  kill->add_option("agent", p.agent, "its id or name")->required();
   CLI::App* const show = command(policy, "show", "show an agent's policy", Verb::policy_show);
   show->add_option("agent", p.agent, "its id or name")->required();
+  show->add_option("--explain", p.explain, "say what would be decided about the request in this JSON file (- is standard input)")
+      ->type_name("REQUEST.json");
   CLI::App* const unset = command(policy, "unset", "take an agent's policy away", Verb::policy_unset);
   unset->add_option("agent", p.agent, "its id or name")->required();
 
@@ -394,6 +413,7 @@ bool wants_json(int argc, const char* const* argv) {
 
 Result<std::variant<Arguments, Information>> parse_arguments(int argc, const char* const* argv) {
   PV_TRY(refuse_secrets(argc, argv));
+  PV_TRY(refuse_replaced(argc, argv));
   Arguments out;
   return Parser(out).parse(argc, argv);
 }

@@ -44,6 +44,7 @@ enum class Verb : std::uint8_t {
   policy_set,
   policy_show,
   policy_unset,
+  policy_kill,
   config_get,
   config_set,
   approvals,
@@ -109,14 +110,17 @@ struct AgentOptions {
   std::optional<std::string> key_file;
 };
 
+// Of `set`, what is left out stays as it is.
 struct PolicyOptions {
   std::string agent;
   std::vector<std::string> merchants;
-  std::vector<std::string> processors;
-  std::string per_use, per_day, currency;
-  std::optional<std::string> auto_approve_below;
-  std::optional<std::string> strength;
+  std::vector<std::string> processors;  // ORIGIN, MERCHANT=ORIGIN or none
   std::vector<std::string> records;
+  std::optional<std::string> per_use, per_day, per_month, ask_above;  // decimals
+  std::optional<std::string> currency, strength, unlisted, expires;
+  std::optional<std::int64_t> uses_per_hour, price_drift;
+  bool no_kill = false;
+  std::optional<std::string> explain;  // of `show`: a file, or "-"
 };
 
 struct ConfigOptions {

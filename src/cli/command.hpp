@@ -68,6 +68,7 @@ Result<Output> revoke_agent(const Context&);
 Result<Output> set_policy(const Context&);
 Result<Output> show_policy(const Context&);
 Result<Output> unset_policy(const Context&);
+Result<Output> kill_policy(const Context&);
 Result<Output> get_config(const Context&);
 Result<Output> set_config(const Context&);
 // purchase_commands.cpp

@@ -33,8 +33,8 @@ constexpr Entry kEntries[] = {
     {"export", "pop-pay --record --mode --accept-public-salt --file-passphrase-fd --passphrase-fd"},
     {"agent", "add list revoke --key-file --passphrase-fd"},
     {"policy",
-     "set show unset --merchant --processor --per-use --per-day --currency --auto-approve-below --strength "
-     "--record --passphrase-fd"},
+     "set show unset kill --merchant --processor --record --per-use --per-day --per-month --currency --uses-per-hour "
+     "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
     {"config", "get set browser.endpoint allow_loopback_http lock.after lock.idle --passphrase-fd"},
     {"approvals", "--watch"},
     {"approve", "--force --passphrase-fd"},

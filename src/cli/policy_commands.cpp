@@ -1,79 +1,21 @@
-// policy set, show, unset; config get, set.
+// policy set, show, unset, kill; config get, set.
+#include <unistd.h>
+
 #include <charconv>
 
-#include "base/money.hpp"
-#include "base/origin.hpp"
 #include "cli/command.hpp"
 #include "cli/display.hpp"
+#include "cli/local_files.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
+#include "cli/policy_params.hpp"
+#include "cli/policy_text.hpp"
+#include "cli/secret_input.hpp"
 
 namespace popvault::cli {
 namespace {
 
-Result<Json> origins_of(const std::vector<std::string>& texts, const char* option) {
-  Json::Array out;
-  for (const std::string& text : texts) {
-    const auto origin = Origin::parse(text);
-    if (!origin)
-      return fail(Errc::invalid_field, std::string(option) + " takes an origin such as https://shop.example");
-    out.emplace_back(origin->text());
-  }
-  return Json(std::move(out));
-}
-
-Result<Json> amount_of(const std::string& text, const Currency& currency, const char* option) {
-  const auto minor = parse_amount(text, currency);
-  if (!minor) return fail(Errc::invalid_field, std::string(option) + ": " + minor.error().detail);
-  return Json(*minor);
-}
-
-Result<Json> policy_params(const PolicyOptions& options) {
-  PV_ASSIGN(const Currency currency, Currency::parse(options.currency));
-  PV_ASSIGN(const Json merchants, origins_of(options.merchants, "--merchant"));
-  PV_ASSIGN(const Json processors, origins_of(options.processors, "--processor"));
-  Json::Array pairs;
-  for (const Json& merchant : *merchants.array())
-    pairs.emplace_back(Json::Object{{"origin", merchant}, {"processors", processors}});
-  Json out =
-      Json::Object{{"agent", options.agent}, {"merchants", std::move(pairs)}, {"currency", currency.code()}};
-  PV_ASSIGN(Json per_use, amount_of(options.per_use, currency, "--per-use"));
-  PV_ASSIGN(Json per_day, amount_of(options.per_day, currency, "--per-day"));
-  out.set("per_use_minor", std::move(per_use));
-  out.set("per_day_minor", std::move(per_day));
-  if (options.auto_approve_below) {
-    PV_ASSIGN(Json below, amount_of(*options.auto_approve_below, currency, "--auto-approve-below"));
-    out.set("auto_approve_below_minor", std::move(below));
-  }
-  if (options.strength) out.set("strength", *options.strength);
-  if (!options.records.empty()) {
-    Json::Array records;
-    for (const std::string& record : options.records) records.emplace_back(record);
-    out.set("records", std::move(records));
-  }
-  return out;
-}
-
-std::string money_line(const char* name, const Json& minor, const Json& code) {
-  const auto currency = Currency::parse(code.text_or(""));
-  if (!currency || minor.integer() == nullptr) return plain_line(name, minor);
-  return std::string(name) + ": " + format_amount(*minor.integer(), *currency) + "\n";
-}
-
-Output policy_output(const Json& policy) {
-  std::string text = plain_line("agent", policy["agent"]);
-  if (const auto* merchants = policy["merchants"].array())
-    for (const Json& m : *merchants) {
-      text += "merchant: " + escape_ascii(m["origin"].text_or("?")) + "\n";
-      if (const auto* processors = m["processors"].array())
-        for (const Json& p : *processors) text += "  processor: " + escape_ascii(p.text_or("?")) + "\n";
-    }
-  text += money_line("per use", policy["per_use_minor"], policy["currency"]);
-  text += money_line("per day", policy["per_day_minor"], policy["currency"]);
-  text += money_line("auto-approve below", policy["auto_approve_below_minor"], policy["currency"]);
-  text += plain_line("strength", policy["strength"]) + plain_line("records", policy["records"]);
-  return {policy, std::move(text)};
-}
+constexpr std::size_t kMaxQuestion = 64 * 1024;
 
 Output settings_output(const Json& settings) {
   std::string text;
@@ -100,21 +42,91 @@ Result<Json> config_value(const std::string& key, const std::string& text) {
 
 Json agent_param(const Context& context) { return Json::Object{{"agent", context.args.policy.agent}}; }
 
+// What the agent has now; null when it has no policy.
+Result<Json> present_policy(const Context& context, OwnerSession& session) {
+  auto present = session.call("policy.show", agent_param(context));
+  if (present || present.error().code != Errc::not_found || present.error().detail == "agent") return present;
+  return Json();
+}
+
+// The new policy, and how it came about.
+Output changed(const Json& policy, const Json& preview, const std::string& changes, const char* head) {
+  Json out = policy;
+  out.set("changes", preview["changes"]);
+  out.set("widens", preview["widens"]);
+  return {std::move(out), head + changes + policy_text(policy)};
+}
+
+// A narrowing is done at once; anything else is shown, and then the owner's proof is asked for.
+Result<Output> put_policy(const Context& context, OwnerSession& session, const Json& present, Json params) {
+  PV_ASSIGN(const Json preview, session.call("policy.preview", params));
+  const std::string changes = changes_text(preview["changes"], present, params);
+  if (changes.empty() && !present.is_null()) return changed(present, preview, "", "nothing changes\n");
+  if (!preview["widens"].bool_or(true)) {
+    PV_ASSIGN(const Json policy, session.call("policy.narrow", params));
+    return changed(policy, preview, changes, "this narrows what the agent may do, and counts from now on:\n");
+  }
+  constexpr const char* kHead = "this lets the agent do more than now:\n";
+  if (!context.args.passphrase_fd)
+    if (auto terminal = Terminal::open()) terminal->say(kHead + changes);
+  PV_ASSIGN(const Json policy, call_proved(context, session, "policy.set", std::move(params), "allow this"));
+  return changed(policy, preview, changes, kHead);
+}
+
+Result<Bytes> read_question(const std::string& path) {
+  if (path != "-") return read_named_file(path, kMaxQuestion);
+  PV_ASSIGN(const SecretBytes text, read_secret_all(STDIN_FILENO, kMaxQuestion, "the request"));
+  const ByteView view = text.reveal(SecretAccess{});
+  return Bytes(view.begin(), view.end());
+}
+
+// What an agent would send with purchase.request, whole or its params.
+Result<Json> question_of(const std::string& path) {
+  PV_ASSIGN(const Bytes text, read_question(path));
+  const auto parsed = Json::parse(as_text(text));
+  if (!parsed || parsed->object() == nullptr)
+    return fail(Errc::invalid_field, "--explain takes a JSON object with record, amount_minor, currency and merchant_origin");
+  Json out = (*parsed)["params"].object() != nullptr ? (*parsed)["params"] : *parsed;
+  for (const char* member : {"reason", "page_url", "idempotency_key"}) out.erase(member);
+  return out;
+}
+
+Result<Output> explain_policy(const Context& context, OwnerSession& session) {
+  PV_ASSIGN(Json question, question_of(*context.args.policy.explain));
+  Json params = agent_param(context);
+  params.set("request", std::move(question));
+  PV_ASSIGN(const Json result, session.call("policy.explain", params));
+  return Output{result, escape_for_terminal(result["text"].text_or("")) + "\n" + plain_line("rule", result["rule"])};
+}
+
 }  // namespace
 
 Result<Output> set_policy(const Context& context) {
-  PV_ASSIGN(Json params, policy_params(context.args.policy));
+  const PolicyOptions& options = context.args.policy;
+  const Seconds now = system_clock().now();
+  PV_TRY(check_policy_options(options, now));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
-  PV_ASSIGN(const Json policy,
-            call_proved(context, session, "policy.set", std::move(params), "set the policy"));
-  return policy_output(policy);
+  PV_TRY(session.require_unlocked());
+  PV_ASSIGN(const Json present, present_policy(context, session));
+  PV_ASSIGN(Json params, policy_params(options, present, now));
+  return put_policy(context, session, present, std::move(params));
+}
+
+Result<Output> kill_policy(const Context& context) {
+  PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
+  PV_TRY(session.require_unlocked());
+  PV_ASSIGN(const Json present, session.call("policy.show", agent_param(context)));
+  Json params = present;
+  params.set("killed", true);
+  return put_policy(context, session, present, std::move(params));
 }
 
 Result<Output> show_policy(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
+  if (context.args.policy.explain) return explain_policy(context, session);
   PV_ASSIGN(const Json policy, session.call("policy.show", agent_param(context)));
-  return policy_output(policy);
+  return Output{policy, policy_text(policy)};
 }
 
 Result<Output> unset_policy(const Context& context) {

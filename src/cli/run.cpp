@@ -46,6 +46,7 @@ constexpr std::array kCommands = {
     Row{Verb::policy_set, set_policy},
     Row{Verb::policy_show, show_policy},
     Row{Verb::policy_unset, unset_policy},
+    Row{Verb::policy_kill, kill_policy},
     Row{Verb::config_get, get_config},
     Row{Verb::config_set, set_config},
     Row{Verb::approvals, list_approvals},

@@ -34,7 +34,7 @@ class Agents:
         market = self.market
         key = market.home.add_agent(name)["key"]
         market.home.set_policy(name, merchant=market.shop.origin, processors=[market.shop.processor.origin], per_use="100.00",
-                               per_day="5000.00", strength="dom", more=("--auto-approve-below", "50.00"), passphrase=PASSPHRASE)
+                               per_day="5000.00", strength="dom", more=("--ask-above", "50.00"), passphrase=PASSPHRASE)
         return market.home.agent(key, "bench")
 
 

@@ -18,7 +18,8 @@ RECOVERY, SIGNING = bytes([5]) * 32, bytes([6]) * 32  # what recovery words woul
 # Methods that change nothing on disk. (Looking at purchases ends those whose time is over: see test_limits.py.)
 READ_ONLY = {
     "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "policy.show",
-              "config.get", "purchase.list", "audit.list", "audit.verify", "vault.epochs", "vault.check", "grant.list"},
+              "policy.preview", "policy.explain", "config.get", "purchase.list", "audit.list", "audit.verify",
+              "vault.epochs", "vault.check", "grant.list"},
     "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
               "events.subscribe"},
 }
@@ -195,6 +196,9 @@ VERBS = [
     Verb("agent.revoke while locked", {"agent": "helper"}, start="locked"),
     Verb("policy.set", {**POLICY, "agent": "second"}, proof=True),
     Verb("policy.set again", {**POLICY, "agent": "helper", "per_use_minor": 1}, proof=True),
+    Verb("policy.narrow", {**POLICY, "agent": "helper", "per_use_minor": 1}),
+    Verb("policy.narrow to more", {**POLICY, "agent": "helper", "per_use_minor": 100000, "per_day_minor": 100000},
+         refusal="policy_widens", changes=False),
     Verb("policy.unset", {"agent": "helper"}),
     Verb("config.set", {"key": "browser.endpoint", "value": "http://127.0.0.1:9"}, proof=True),
     # Purchases.

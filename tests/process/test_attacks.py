@@ -45,7 +45,7 @@ def new_agent(home, name):
 def set_policy(home, agent, **change):
     by_owner(home, "policy.set", **{**{
         "agent": agent, "merchants": [{"origin": SHOP, "processors": []}], "currency": "USD", "strength": "dom",
-        "per_use_minor": 10000, "per_day_minor": 50000}, **change})
+        "per_use_minor": 10000, "per_day_minor": 50000, "uses_per_hour": 10000}, **change})
 
 
 def ask(agent, record, key, amount=100, **change):
@@ -105,7 +105,7 @@ class Database(unittest.TestCase):
         cls.card = home.add_card()["id"]
         agent, cls.key = new_agent(home, "helper")
         cls.agent = agent
-        set_policy(home, agent, per_use_minor=10000, per_day_minor=10000, auto_approve_below_minor=10000)
+        set_policy(home, agent, per_use_minor=10000, per_day_minor=10000, ask_above_minor=9999)
         with home.agent(cls.key) as agent:
             assert ask(agent, cls.card, "first", 9000)["status"] == "approved"
         home.stop()
@@ -449,7 +449,7 @@ class Shared(unittest.TestCase):
         login = self.home.cli("add", "login", "--label", "Site", fields={
             "origin": SHOP, "username": "ada", "password": "correct horse"}).json["id"]
         agent_id, key = new_agent(self.home, "reader")
-        set_policy(self.home, agent_id, records=[login, self.card], auto_approve_below_minor=10000)
+        set_policy(self.home, agent_id, records=[login, self.card], ask_above_minor=9999)
         with self.home.agent(key) as agent:
             with self.assertRaises(RpcError) as caught:
                 ask(agent, login, "login")
@@ -530,7 +530,7 @@ class NoRoom(unittest.TestCase):
         self.keys = {}
         for name in ("helper", "second"):
             agent, self.keys[name] = new_agent(home, name)
-            set_policy(home, agent, auto_approve_below_minor=10000)
+            set_policy(home, agent, ask_above_minor=9999)
         with home.agent(self.keys["helper"]) as agent:
             self.purchase = ask(agent, self.card, "one")["purchase"]
             self.assertEqual(agent.call("purchase.status", purchase=self.purchase)["status"], "approved")

@@ -124,7 +124,7 @@ class Files(Case):
     def test_a_row_put_back_under_a_running_daemon_does_not_undo_a_revocation(self):
         key = self.home.add_agent()["key"]
         self.home.add_card()
-        self.home.set_policy(more=("--auto-approve-below", "90.00"))
+        self.home.set_policy(more=("--ask-above", "90.00"))
         self.home.stop()
         before = self.copy("state.db")["state.db"]
         self.home.start()

@@ -87,7 +87,7 @@ class Limits(unittest.TestCase):
             self.assertNotEqual(self.home.run("approve", asked["purchase"], passphrase=PASSPHRASE).code, 0)
 
     def test_auto_approval(self):
-        self.home.set_policy("helper", more=("--auto-approve-below", "5.00"))
+        self.home.set_policy("helper", more=("--ask-above", "4.99"))
         with self.home.agent(self.key) as agent:
             self.assertEqual(self.request(agent, "a", 499)["status"], "approved")
             self.assertEqual(self.request(agent, "b", 500)["status"], "awaiting_approval")

@@ -258,10 +258,16 @@ class Home:
 
     def set_policy(self, agent="helper", merchant="https://shop.example", processors=(), per_use="100.00",
                    per_day="500.00", currency="USD", strength="dom", more=(), passphrase=PASSPHRASE):
+        """Everything but what `more` says is as for a first policy, whatever the agent had before; many uses an hour."""
         args = ["policy", "set", agent, "--merchant", merchant]
-        for origin in processors:
+        for origin in processors or ("none",):
             args += ["--processor", origin]
         args += ["--per-use", per_use, "--per-day", per_day, "--currency", currency, "--strength", strength, *more]
+        month = "%.2f" % (30 * float(per_day))
+        for option, value in (("--ask-above", "0"), ("--per-month", month), ("--uses-per-hour", "10000"), ("--record", "*"),
+                              ("--unlisted", "deny"), ("--expires", "never")):
+            if option not in more:
+                args += [option, value]
         return self.cli(*args, passphrase=passphrase).json
 
     def agent(self, key, client="test"):

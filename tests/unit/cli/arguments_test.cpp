@@ -83,13 +83,20 @@ TEST(Arguments, ARecipientTakesOneWord) {
 TEST(Arguments, Policy) {
   const Arguments args = parsed({"policy", "set", "shopper", "--merchant", "https://a", "https://b",
                                  "--processor", "https://p", "--per-use", "50.00", "--per-day", "200.00",
-                                 "--currency", "USD", "--strength", "dom", "--passphrase-fd", "0"});
+                                 "--currency", "USD", "--strength", "dom", "--ask-above", "5", "--uses-per-hour", "3",
+                                 "--unlisted", "ask", "--expires", "30", "--price-drift", "150", "--passphrase-fd", "0"});
   EXPECT_EQ(args.verb, Verb::policy_set);
   EXPECT_EQ(args.policy.agent, "shopper");
   EXPECT_EQ(args.policy.merchants, (std::vector<std::string>{"https://a", "https://b"}));
   EXPECT_EQ(args.policy.processors, (std::vector<std::string>{"https://p"}));
   EXPECT_EQ(args.policy.strength, "dom");
-  EXPECT_FALSE(args.policy.auto_approve_below);
+  EXPECT_EQ(args.policy.ask_above, "5");
+  EXPECT_EQ(args.policy.uses_per_hour, 3);
+  EXPECT_EQ(args.policy.unlisted, "ask");
+  EXPECT_EQ(args.policy.expires, "30");
+  EXPECT_EQ(args.policy.price_drift, 150);
+  EXPECT_FALSE(args.policy.per_month);
+  EXPECT_FALSE(args.policy.no_kill);
 }
 
 TEST(Arguments, WrongOnesAreUsage) {
@@ -106,7 +113,15 @@ TEST(Arguments, WrongOnesAreUsage) {
       {"unlock", "--passphrase-fd", "-1"},
       {"unlock", "--passphrase-fd"},
       {"import", "pop-pay", "f", "--mode", "bad"},
-      {"policy", "set", "a", "--merchant", "https://a"},
+      {"policy", "set"},
+      {"policy", "set", "a", "--strength", "strong"},
+      {"policy", "set", "a", "--unlisted", "allow"},
+      {"policy", "set", "a", "--uses-per-hour", "-1"},
+      {"policy", "set", "a", "--price-drift", "10001"},
+      {"policy", "set", "a", "--auto-approve-below", "5.00"},
+      {"policy", "set", "a", "--auto-approve-below=5.00"},
+      {"policy", "kill"},
+      {"policy", "show", "a", "--explain"},
       {"purchases", "settle"},
       {"recovery"},
       {"recovery", "use", "--passphrase-fd", "0"},

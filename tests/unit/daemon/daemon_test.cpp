@@ -13,7 +13,7 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
   const std::set<std::string_view> none = {
       "owner.hello",  "vault.status", "vault.init",   "vault.unlock",  "vault.lock",    "vault.freeze",  "daemon.stop",
       "proof.challenge", "record.add", "record.list", "record.show",   "agent.list",    "agent.revoke",  "policy.show",
-      "policy.unset", "config.get",   "purchase.list", "purchase.deny", "audit.list",   "audit.verify",
+      "policy.unset", "policy.narrow", "policy.preview", "policy.explain", "config.get",   "purchase.list", "purchase.deny", "audit.list",   "audit.verify",
       "vault.epochs", "vault.check", "recovery.report", "vault.recover",
       "backup.verify", "backup.restore", "grant.list", "grant.revoke"};
   const std::set<std::string_view> fresh = {"vault.unfreeze", "record.export", "agent.add", "policy.set", "config.set",
