@@ -6,7 +6,6 @@
 #include "base/money.hpp"
 #include "base/origin.hpp"
 #include "daemon/handlers.hpp"
-#include "ledger/purchases.hpp"
 #include "policy/explain.hpp"
 #include "rpc/params.hpp"
 #include "session/records.hpp"
@@ -152,14 +151,6 @@ Status replace_policy(Application& app, const Proposal& proposal, journal::Kind 
   return session.commit(tx);
 }
 
-// What step 7 counts against the caps.
-Result<policy::Spent> spent_now(Session& session, const std::string& agent, const std::string& currency) {
-  constexpr Seconds kDay = 24 * 3600;
-  PV_ASSIGN(const std::int64_t day,
-            ledger::spent_since(session.store(), agent, session.clock().now() - kDay, currency, ""));
-  return policy::Spent{day, day, 0};
-}
-
 Result<policy::UseRequest> parse_question(Session& session, const Json& question) {
   Params in(question);
   policy::UseRequest out;
@@ -229,7 +220,7 @@ Status policy_explain(Application& app, Call& call) {
   PV_ASSIGN(const store::Row agent, gate::find_agent(session, name));
   PV_ASSIGN(const policy::UseRequest request, parse_question(session, question));
   PV_ASSIGN(const auto policy, gate::policy_of(session, agent.id));
-  PV_ASSIGN(const policy::Spent spent, spent_now(session, agent.id, request.currency));
+  PV_ASSIGN(const policy::Spent spent, spent_now(session, agent.id, request.currency, ""));
   PV_ASSIGN(const policy::Decision decision, decide_now(session, agent.id, request, ""));
   const bool denied = decision.verdict == policy::Verdict::deny;
   Json out;
