@@ -158,7 +158,7 @@ Result<policy::UseRequest> parse_question(Session& session, const Json& question
   out.amount = in.integer("amount_minor", 1, kMaxMinor);
   out.currency = in.text("currency", 3);
   const Json& origin = in.any("merchant_origin");
-  const auto strength = policy::parse_strength(in.optional_text("strength", 16).value_or(std::string(policy::to_string(kAvailable))));
+  const auto strength = policy::parse_strength(in.optional_text("strength", 16).value_or(std::string(policy::to_string(gate::kAvailable))));
   PV_TRY(in.done());
   if (!strength) return fail(Errc::invalid_field, "strength is wire, sealed, wire_attached or dom");
   out.available = *strength;
@@ -220,8 +220,8 @@ Status policy_explain(Application& app, Call& call) {
   PV_ASSIGN(const store::Row agent, gate::find_agent(session, name));
   PV_ASSIGN(const policy::UseRequest request, parse_question(session, question));
   PV_ASSIGN(const auto policy, gate::policy_of(session, agent.id));
-  PV_ASSIGN(const policy::Spent spent, spent_now(session, agent.id, request.currency, ""));
-  PV_ASSIGN(const policy::Decision decision, decide_now(session, agent.id, request, ""));
+  const policy::Spent spent = session.book().spent(agent.id, request.currency, session.clock().now());
+  PV_ASSIGN(const policy::Decision decision, app.gate.decide(agent.id, request, ""));
   const bool denied = decision.verdict == policy::Verdict::deny;
   Json out;
   out.set("reason", denied ? Json(info(decision.reason).word) : Json());

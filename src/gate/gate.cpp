@@ -83,10 +83,23 @@ Result<Gate::Request> Gate::parse_request(const Json& params) const {
   return out;
 }
 
+Result<std::optional<policy::Policy>> Gate::policy_for(const std::string& agent) {
+  auto policy = policy_of(*session_, agent);
+  if (policy || (policy.error().code != Errc::state_corrupt && policy.error().code != Errc::state_rolled_back)) return policy;
+  unverified_.insert(agent);
+  return fail(Errc::denied);
+}
+
+Gate::Suspending::~Suspending() {
+  for (const std::string& agent : std::exchange(gate_.unverified_, {}))
+    if (const Status done = suspend_unverified(*gate_.session_, agent); !done)
+      log_warning("suspending an agent whose policy does not verify: " + done.error().message());
+}
+
 // Step 5. A record that the policy does not name is not there for this agent.
 Result<store::Row> Gate::check_authority(const store::Row& agent, std::string_view record) {
   PV_ASSIGN(store::Row row, find_record(*session_, record));
-  PV_ASSIGN(const auto policy, policy_of(*session_, agent.id));
+  PV_ASSIGN(const auto policy, policy_for(agent.id));
   if (!policy || !policy->allows_record(row.id)) return fail(Errc::not_found, "record");
   if (!session_->covers(agent.id, row.id)) return fail(Errc::locked);
   return row;
@@ -98,7 +111,7 @@ Result<policy::Decision> Gate::decide(std::string_view agent, const policy::UseR
   PV_ASSIGN(const bool http, flag_setting(*session_, "allow_loopback_http"));
   if (!request.merchant.starts_with("https://") && !http) return policy::Decision{};
   if (!session_->book().whole()) return fail(Errc::state_corrupt, "the ledger could not be read");
-  PV_ASSIGN(const auto policy, policy_of(*session_, agent));
+  PV_ASSIGN(const auto policy, policy_for(std::string(agent)));
   const Seconds now = session_->clock().now();
   return policy::decide(request, policy ? &*policy : nullptr, session_->book().spent(agent, request.currency, now, except), now);
 }
@@ -188,6 +201,7 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
 }
 
 std::vector<Answered> Gate::request(const std::vector<Asked>& asked) {
+  const Suspending suspending(*this);
   std::vector<Answered> out;
   const auto all = [&]() -> Status {
     PV_ASSIGN(auto tx, session_->begin_unmirrored());
@@ -213,15 +227,17 @@ std::vector<Answered> Gate::request(const std::vector<Asked>& asked) {
 // --- what agents see
 
 Result<Json> Gate::list(const Caller& caller, std::string_view kind, std::string_view cursor, std::int64_t limit) {
+  const Suspending suspending(*this);
   PV_ASSIGN(const store::Row agent, authenticate(*session_, caller));
   PV_TRY(check_state(agent));
-  PV_ASSIGN(const auto policy, policy_of(*session_, agent.id));
+  PV_ASSIGN(const auto policy, policy_for(agent.id));
   return list_records(*session_, "credentials", kind, cursor, limit, [&](const store::Row& row) {
     return policy && policy->allows_record(row.id) && session_->covers(agent.id, row.id);
   });
 }
 
 Result<Json> Gate::view(const Caller& caller, std::string_view id_or_alias) {
+  const Suspending suspending(*this);
   PV_ASSIGN(const store::Row agent, authenticate(*session_, caller));
   PV_TRY(check_state(agent));
   PV_ASSIGN(const store::Row record, check_authority(agent, id_or_alias));

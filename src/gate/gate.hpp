@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -131,6 +132,18 @@ class Gate {
   Result<store::Row> reserve(store::Transaction& tx, Json body, const policy::Decision& decision);
   Result<store::Row> check_approved(Use& use);
   Status journal_use(Use& use, store::Row& purchase);
+  // Steps 5 and 6; none when there is none. One whose row does not verify is denied.
+  Result<std::optional<policy::Policy>> policy_for(const std::string& agent);
+  // Suspends the agents of such rows, once the request's own transaction is over.
+  class Suspending {
+   public:
+    explicit Suspending(Gate& gate) : gate_(gate) {}
+    ~Suspending();
+    Suspending(const Suspending&) = delete;
+
+   private:
+    Gate& gate_;
+  };
   Result<injector::Job> make_job(const Use& use, const store::Row& purchase, const store::Row& record);
   Result<Descriptor> unwrap_record(const Use& use, const store::Row& record, ByteView blob);
 
@@ -139,6 +152,7 @@ class Gate {
   Rates agents_{kAgentBucket};
   Rates records_{kRecordBucket};
   bool replayed_ = false;
+  std::set<std::string> unverified_;  // agents whose policy's row did not verify, to be suspended
   std::function<void(Step)> watch_;
 };
 

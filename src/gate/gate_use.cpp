@@ -94,7 +94,7 @@ Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase,
   job.page = use.page;
   const std::string merchant = purchase.body["merchant"].text_or("");
   job.origins.push_back(merchant);
-  PV_ASSIGN(const auto policy, policy_of(*session_, use.agent.id));
+  PV_ASSIGN(const auto policy, policy_for(use.agent.id));
   if (policy && policy->find(merchant) != nullptr)
     for (const std::string& processor : policy->find(merchant)->processors) job.origins.push_back(processor);
   job.has_cvc = record.body["has_cvv"].bool_or(false);
@@ -105,6 +105,7 @@ Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase,
 }
 
 Result<Use> Gate::begin_use(const Caller& caller, const Json& params) {
+  const Suspending suspending(*this);
   Use use;
   use.caller = caller;
   use.passage = Passage(&watch_);
@@ -158,6 +159,7 @@ Result<Descriptor> Gate::unwrap_record(const Use& use, const store::Row& record,
 }
 
 Result<Descriptor> Gate::unwrap(Use& use, std::optional<store::Row>& moved) {
+  const Suspending suspending(*this);
   PV_ASSIGN(use.agent, authenticate(*session_, use.caller));                           // 1
   use.passage.pass(Step::authenticate);
   PV_TRY(check_state(use.agent));                                                      // 2

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/money.hpp"
-#include "log/log.hpp"
 
 namespace popvault::gate {
 namespace {
@@ -98,15 +97,6 @@ Result<std::optional<policy::Policy>> policy_of(Session& session, std::string_vi
   if (!row) return std::optional<policy::Policy>{};
   PV_ASSIGN(policy::Policy out, policy_from(row->body));
   return std::optional(std::move(out));
-}
-
-Result<std::optional<policy::Policy>> policy_for_use(Session& session, std::string_view agent) {
-  auto policy = policy_of(session, agent);
-  if (policy || (policy.error().code != Errc::state_corrupt && policy.error().code != Errc::state_rolled_back)) return policy;
-  // Denied, whether or not it can be written down now.
-  if (const Status noted = suspend_unverified(session, agent); !noted)
-    log_warning("suspending an agent whose policy does not verify: " + noted.error().message());
-  return fail(Errc::denied);
 }
 
 Status suspend_unverified(Session& session, std::string_view agent) {

@@ -15,9 +15,7 @@ constexpr std::int64_t kUsesPerHour = 10;    // uses_per_hour, where it is not g
 
 // The policy of an agent; none when it has none. A row that does not verify is state_corrupt or state_rolled_back.
 Result<std::optional<policy::Policy>> policy_of(Session& session, std::string_view agent);
-// The same for a use by that agent: a row that does not verify suspends it, and the answer is denied.
-Result<std::optional<policy::Policy>> policy_for_use(Session& session, std::string_view agent);
-// Its policy's seal is wrong: journalled, and from now on the agent may do nothing.
+// Its policy's row does not verify: journalled, and from now on the agent may do nothing. Not within a transaction.
 Status suspend_unverified(Session& session, std::string_view agent);
 
 // All members, as in docs/PROTOCOL.md. policy_from() also takes the rows of 0.2.0; what is no policy is state_corrupt.

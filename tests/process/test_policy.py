@@ -313,6 +313,7 @@ class Decisions(Case):
 
     def test_explaining_says_what_stands_before_the_policy(self):
         self.home.cli("freeze")
+        self.home.unlock()
         try:
             said = self.explain(1)
         finally:
