@@ -32,6 +32,11 @@ Signature SigningKey::sign(ByteView message) const {
   return out;
 }
 
+bool valid_public_key(const PublicKey& key) {
+  initialise();
+  return crypto_core_ed25519_is_valid_point(key.bytes.data()) == 1;
+}
+
 bool verify(const PublicKey& key, ByteView message, const Signature& signature) {
   initialise();
   return crypto_sign_verify_detached(signature.bytes.data(), message.data(), message.size(),

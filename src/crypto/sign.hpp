@@ -38,6 +38,9 @@ class SigningKey {
   PublicKey public_;
 };
 
+// Whether it can be anybody's: a point of the right group, in its one form.
+bool valid_public_key(const PublicKey& key);
+
 bool verify(const PublicKey& key, ByteView message, const Signature& signature);
 
 }  // namespace popvault::crypto

@@ -8,8 +8,6 @@
 namespace popvault::daemon::agent_methods {
 namespace {
 
-constexpr Seconds kWarnBefore = 10 * 24 * 3600;
-
 Status reject_key(Application& app, Call& call) {
   ++call.peer.bad_keys;
   Json body;
@@ -83,8 +81,9 @@ Status session_hello(Application& app, Call& call) {
       return agent.error().code == Errc::unauthenticated ? reject_key(app, call) : tl::unexpected(agent.error());
     }
     out.set("name", agent->body["name"]);
-    const Seconds expires = agent->body["expires_at"].int_or(0);
-    if (expires - app.session.clock().now() < kWarnBefore) out.set("key_expires_at", rfc3339(expires));
+    if (gate::expires_soon(*agent, app.session.clock().now()))
+      out.set("key_expires_at", rfc3339(agent->body["expires_at"].int_or(0)));
+    app.note_sighting(call.peer);
   }
   out.set("agent", call.peer.caller.agent);
   out.set("home", app.session.home());

@@ -20,14 +20,65 @@ void PurchaseWatchers::tell(const store::Row& purchase) const {
     watcher.second(purchase.id, purchase.body["agent"].text_or(""), purchase.body["status"].text_or(""));
 }
 
-void Application::note_refusal(journal::Kind kind, Json body) {
+void Application::note_refusal(journal::Kind kind, Json body, const std::string& agent) {
   if (!session.has_store()) return;
-  if (!refusals.take(std::string(journal::to_string(kind)), session.clock().monotonic_ms())) {
-    ++refusals_left_out[kind];
+  const std::string which = std::string(journal::to_string(kind)) + " " + agent;
+  if (!refusals.take(which, session.clock().monotonic_ms())) {
+    ++refusals_left_out[which];
     return;
   }
-  if (const std::int64_t left_out = std::exchange(refusals_left_out[kind], 0); left_out > 0) body.set("left_out", left_out);
+  if (const std::int64_t left_out = std::exchange(refusals_left_out[which], 0); left_out > 0) body.set("left_out", left_out);
   (void)session.note(kind, std::move(body));
+}
+
+gate::Moment Application::moment() const {
+  return {session.clock().now(), session.clock().monotonic_ms(), locks};
+}
+
+void Application::note_sighting(Peer& peer) {
+  if (peer.sighted || !session.has_store() || !session.store().unsealed() || !gate::authenticate(session, peer.caller)) return;
+  peer.sighted = true;
+  const std::string& agent = peer.caller.agent;
+  const std::string& executable = peer.caller.identity.executable;
+  const auto news = sightings.arrived(peer.id, agent, executable, session.clock().now());
+  if (news.changed) {
+    Json body;
+    body.set("agent", agent);
+    body.set("executable", executable);
+    note_refusal(journal::Kind::agent_executable, std::move(body), agent);
+  }
+  for (const gate::Anomaly& anomaly : news.anomalies) {
+    Json body;
+    body.set("agent", agent);
+    body.set("executable", anomaly.one);
+    body.set("other", anomaly.other);
+    note_refusal(journal::Kind::agent_anomaly, std::move(body), agent);
+  }
+}
+
+Status Application::recall_sightings() {
+  store::Store& store = session.store();
+  const auto each = [&](journal::Kind kind, Seconds since, const auto& take) -> Status {
+    PV_ASSIGN(const auto rows, store.journal_of(kind, since));
+    for (const journal::Row& row : rows)
+      if (const auto body = Json::parse(row.body)) take((*body)["agent"].text_or(""), *body, row);
+    return {};
+  };
+  std::map<std::string, std::uint64_t> rotated;  // agent -> sequence
+  PV_TRY(each(journal::Kind::agent_rotated, 0,
+              [&](const std::string& agent, const Json&, const journal::Row& row) { rotated[agent] = row.seq; }));
+  const auto counts = [&](const std::string& agent, const journal::Row& row) {
+    const auto at = rotated.find(agent);
+    return !agent.empty() && (at == rotated.end() || row.seq > at->second);
+  };
+  PV_TRY(each(journal::Kind::agent_executable, 0, [&](const std::string& agent, const Json& body, const journal::Row& row) {
+    if (counts(agent, row)) sightings.recall_executable(agent, body["executable"].text_or(""), row.at);
+  }));
+  const Seconds since = session.clock().now() - gate::kAnomalyShown;
+  return each(journal::Kind::agent_anomaly, since, [&](const std::string& agent, const Json& body, const journal::Row& row) {
+    if (counts(agent, row))
+      sightings.recall_anomaly(agent, {body["executable"].text_or(""), body["other"].text_or(""), row.at});
+  });
 }
 
 namespace {
@@ -39,6 +90,7 @@ void Application::after_unlock() {
   damaged.clear();
   touch();
   gate.replay_rates();
+  if (const Status recalled = recall_sightings(); !recalled) log_warning("the agents' programs: " + recalled.error().message());
   if (const Status kept = keep_schedule(); !kept) log_warning("keeping the epochs' schedule: " + kept.error().message());
   tidying = loop.after(kTidyAfterMs, [this] {
     if (session.state() != State::unlocked) return;

@@ -14,6 +14,7 @@
 #include "daemon/injection.hpp"
 #include "daemon/loop.hpp"
 #include "gate/rates.hpp"
+#include "gate/sightings.hpp"
 #include "session/session.hpp"
 
 namespace popvault::daemon {
@@ -52,7 +53,8 @@ struct Application {
   unsigned bad_proofs = 0;                                     // since the last good one
   gate::Rates refusals{gate::kRefusalBucket};
   gate::Rates bad_keys{gate::kBadKeyBucket};
-  std::map<journal::Kind, std::int64_t> refusals_left_out{};
+  std::map<std::string, std::int64_t> refusals_left_out{};
+  gate::Sightings sightings{};
   std::set<std::string> connecting{};                          // purchases on their way to an injector
   std::optional<Error> unlock_refused{};                       // why, when the files were the reason
   bool unlocking = false;                                      // a key is being derived
@@ -64,9 +66,13 @@ struct Application {
   std::unique_ptr<Timer> sweeping{}, tidying{};
   std::set<std::string> damaged{};                             // records that the sweep could not read
 
-  // A journal row about a refusal that anybody can cause: of each kind ten at once, then one a minute; the next row of
-  // that kind says how many were left out.
-  void note_refusal(journal::Kind kind, Json body);
+  // A journal row about a refusal, or what else anybody can cause: of each kind (of one agent, where one is named) ten at
+  // once, then one a minute; the next row of that kind says how many were left out.
+  void note_refusal(journal::Kind kind, Json body, const std::string& agent = {});
+  // From which program a connection's agent came, once its key was found good: a change and an anomaly are journalled.
+  void note_sighting(Peer& peer);
+  // What a proof is measured by now.
+  gate::Moment moment() const;
   // What is due now that there is a key: a rotation, the sweep, blobs that killed writers left.
   void after_unlock();
   // Rotates when it is time, and begins the sweep when a deadline is near.
@@ -89,6 +95,7 @@ struct Application {
 
  private:
   void sweep_on();
+  Status recall_sightings();
 };
 
 // An error that keeps its asker waiting: 125 ms, doubled `steps` times.

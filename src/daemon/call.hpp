@@ -24,6 +24,7 @@ struct Peer {
   bool subscribed = false;
   unsigned bad_keys = 0;
   unsigned bad_proofs = 0;
+  bool sighted = false;         // its agent's program was noted
   gate::Proofs proofs;          // its own challenges: another connection cannot push them out
 };
 

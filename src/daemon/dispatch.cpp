@@ -45,14 +45,20 @@ constexpr Method kOwnerMethods[] = {
     {"record.add",         kUnlocked,      Proof::none,  false, o::record_add},
     {"record.list",        kUnlocked,      Proof::none,  false, o::record_list},
     {"record.show",        kUnlocked,      Proof::none,  false, o::record_show},
-    {"record.edit",        kUnlocked,      Proof::fresh, false, o::record_edit},
-    {"record.remove",      kUnlocked,      Proof::fresh, false, o::record_remove},
-    {"record.restore",     kUnlocked,      Proof::fresh, false, o::record_restore},
+    {"record.edit",        kUnlocked,      Proof::session, false, o::record_edit},
+    {"record.remove",      kUnlocked,      Proof::session, false, o::record_remove},
+    {"record.restore",     kUnlocked,      Proof::session, false, o::record_restore},
     {"record.reveal",      kUnlocked,      Proof::fresh, false, o::record_reveal},
     {"record.export",      kUnlocked,      Proof::fresh, false, o::record_export},
     {"agent.add",          kUnlocked,      Proof::fresh, false, o::agent_add},
     {"agent.list",         kUnlocked,      Proof::none,  false, o::agent_list},
+    {"agent.rotate",       kUnlocked,      Proof::session, false, o::agent_rotate},
+    {"agent.suspend",      kMade,          Proof::none,  false, o::agent_suspend},
+    {"agent.resume",       kUnlocked,      Proof::session, false, o::agent_resume},
     {"agent.revoke",       kMade,          Proof::none,  false, o::agent_revoke},
+    {"authenticator.add",  kUnlocked,      Proof::fresh, false, o::authenticator_add},
+    {"authenticator.list", kUnlocked,      Proof::none,  false, o::authenticator_list},
+    {"authenticator.remove", kUnlocked,    Proof::fresh, false, o::authenticator_remove},
     {"policy.set",         kUnlocked,      Proof::fresh, false, o::policy_set},
     {"policy.narrow",      kUnlocked,      Proof::none,  false, o::policy_narrow},
     {"policy.preview",     kUnlocked,      Proof::none,  false, o::policy_preview},
@@ -64,21 +70,21 @@ constexpr Method kOwnerMethods[] = {
     {"purchase.list",      kUnlocked,      Proof::none,  false, o::purchase_list},
     {"purchase.approve",   kUnlocked,      Proof::fresh, false, o::purchase_approve},
     {"purchase.deny",      kMade,          Proof::none,  false, o::purchase_deny},
-    {"purchase.settle",    kUnlocked,      Proof::fresh, false, o::purchase_settle},
-    {"purchase.release",   kUnlocked,      Proof::fresh, false, o::purchase_release},
+    {"purchase.settle",    kUnlocked,      Proof::session, false, o::purchase_settle},
+    {"purchase.release",   kUnlocked,      Proof::session, false, o::purchase_release},
     {"purchase.adjust",    kUnlocked,      Proof::fresh, false, o::purchase_adjust},
     {"grant.create",       kUnlocked,      Proof::fresh, false, o::grant_create},
     {"grant.list",         kMade,          Proof::none,  false, o::grant_list},
     {"grant.revoke",       kMade,          Proof::none,  false, o::grant_revoke},
     {"vault.rekey",        kUnlocked,      Proof::fresh, false, o::vault_rekey},
-    {"vault.rotate",       kUnlocked,      Proof::fresh, false, o::vault_rotate},
+    {"vault.rotate",       kUnlocked,      Proof::session, false, o::vault_rotate},
     {"vault.epochs",       kMade,          Proof::none,  false, o::vault_epochs},
     {"vault.check",        kMade,          Proof::none,  false, o::vault_check},
     {"recovery.create",    kUnlocked,      Proof::fresh, false, o::recovery_create},
     {"recovery.show",      kUnlocked,      Proof::fresh, false, o::recovery_show},
     {"recovery.report",    kMade,          Proof::none,  false, o::recovery_report},
     {"vault.recover",      kMade,          Proof::none,  false, o::vault_recover},
-    {"backup.create",      kUnlocked,      Proof::fresh, false, o::backup_create},
+    {"backup.create",      kUnlocked,      Proof::session, false, o::backup_create},
     {"backup.verify",      kAnyState,      Proof::none,  false, o::backup_verify},
     {"backup.restore",     kUninitialised, Proof::none,  false, o::backup_restore},
     {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
@@ -135,14 +141,26 @@ void reject_proof(Application& app, Peer& peer, const Method& method, const Erro
   answer_late(app, std::min(peer.bad_proofs, 6U), error, reply);
 }
 
+// An approval is at level `session` if the owner said so; one against the policy never is.
+Result<Proof> level_of(Application& app, const Method& method, const Json& params) {
+  const bool forced = params.find("force") != nullptr && params["force"].bool_or(true);
+  if (method.handler != o::purchase_approve || forced) return method.proof;
+  PV_ASSIGN(const auto row, app.session.store().get(store::Table::settings, kApprovalsProof));
+  return row && row->body["value"].text_or("") == "session" ? Proof::session : method.proof;
+}
+
 Status check_proof(Application& app, Peer& peer, const Method& method, Json& params,
                    const std::shared_ptr<Reply>& reply, bool& answered) {
   const Json proof = params["proof"];
   params.erase("proof");
   if (method.proof == Proof::none) return proof.is_null() ? Status{} : fail(Errc::invalid_params, "unknown member proof");
-  if (proof.is_null()) return fail(Errc::proof_required);
-  const Status checked =
-      peer.proofs.check(proof, method.name, params, app.session.keys().owner_keys(), app.session.clock().now(), app.locks);
+  const auto& keys = app.session.keys().owner_keys();
+  const gate::Moment moment = app.moment();
+  if (proof.is_null()) {
+    PV_ASSIGN(const Proof level, level_of(app, method, params));
+    return level == Proof::session && peer.proofs.kept(keys, moment) ? Status{} : fail(Errc::proof_required);
+  }
+  const Status checked = peer.proofs.check(proof, method.name, params, keys, moment);
   if (checked) {
     // Only the owner takes the warning away.
     app.bad_proofs = 0;
@@ -184,6 +202,7 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed
     }
   }
   if (std::find(std::begin(kPassive), std::end(kPassive), method->name) == std::end(kPassive)) app.touch();
+  if (method->needs_agent) app.note_sighting(peer);
   Call call{peer, request->params, std::move(passed.bundle), std::move(passed.file), reply};
   const Status done = method->handler(app, call);
   close_elsewhere(std::move(call.bundle));

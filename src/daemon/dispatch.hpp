@@ -10,7 +10,9 @@
 
 namespace popvault::daemon {
 
-enum class Proof : std::uint8_t { none, fresh };
+// What the owner must prove. fresh: a signature for this very request; session: that, or that a good one was given on
+// this connection (src/gate/proofs.hpp).
+enum class Proof : std::uint8_t { fresh, session, none };
 
 constexpr std::uint8_t kAnyState = 31;
 constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static_cast<std::uint8_t>(State::unlocked) |
@@ -19,9 +21,9 @@ constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static
 struct Method {
   std::string_view name;
   std::uint8_t states;  // State bits
-  Proof proof;          // owner.sock only
-  bool needs_agent;     // agent.sock only: after session.hello
-  Handler handler;
+  Proof proof = Proof::fresh;  // owner.sock only
+  bool needs_agent = false;    // agent.sock only: after session.hello
+  Handler handler = nullptr;
 };
 
 std::span<const Method> methods(Door door) noexcept;

@@ -9,6 +9,9 @@ namespace popvault::daemon {
 
 using Handler = Status (*)(Application&, Call&);
 
+// agents_expiring and agent_anomalies of the status, while unlocked.
+Status add_agent_warnings(Application& app, Json& status);
+
 namespace agent_methods {
 Status vault_status(Application&, Call&);
 Status session_hello(Application&, Call&);
@@ -42,7 +45,13 @@ Status record_reveal(Application&, Call&);
 Status record_export(Application&, Call&);
 Status agent_add(Application&, Call&);
 Status agent_list(Application&, Call&);
+Status agent_rotate(Application&, Call&);
+Status agent_suspend(Application&, Call&);
+Status agent_resume(Application&, Call&);
 Status agent_revoke(Application&, Call&);
+Status authenticator_add(Application&, Call&);
+Status authenticator_list(Application&, Call&);
+Status authenticator_remove(Application&, Call&);
 Status policy_set(Application&, Call&);
 Status policy_narrow(Application&, Call&);
 Status policy_preview(Application&, Call&);

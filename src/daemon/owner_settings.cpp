@@ -6,12 +6,17 @@
 
 namespace popvault::daemon::owner_methods {
 namespace {
+Json default_of(std::string_view key) {
+  if (key == "allow_loopback_http") return false;
+  return key == kApprovalsProof ? Json("fresh") : Json();
+}
+
 Result<Json> settings_json(Session& session, const std::string& only) {
   Json settings{Json::Object{}};
-  for (const char* key : {"allow_loopback_http", "browser.endpoint", "lock.after", "lock.idle"}) {
+  for (const char* key : {"allow_loopback_http", kApprovalsProof.data(), "browser.endpoint", "lock.after", "lock.idle"}) {
     if (!only.empty() && only != key) continue;
     PV_ASSIGN(const auto row, session.store().get(store::Table::settings, key));
-    settings.set(key, row ? row->body["value"] : std::string_view(key) == "allow_loopback_http" ? Json(false) : Json());
+    settings.set(key, row ? row->body["value"] : default_of(key));
   }
   if (settings.object()->empty()) return fail(Errc::not_found, "setting");
   Json out;
@@ -29,6 +34,10 @@ Status check_setting(const std::string& key, const Json& value) {
     const std::int64_t seconds = value.int_or(value.is_null() ? kShortestLock : 0);
     const bool fits = seconds >= kShortestLock && seconds <= kLongestLock;
     return fits ? Status{} : fail(Errc::invalid_field, key + " is 60 to 86400 seconds, or null");
+  }
+  if (key == kApprovalsProof) {
+    const std::string level = value.text_or("");
+    return level == "fresh" || level == "session" ? Status{} : fail(Errc::invalid_field, "approvals.proof is fresh or session");
   }
   if (key != "browser.endpoint") return fail(Errc::not_found, "setting");
   if (value.is_null()) return {};

@@ -136,6 +136,8 @@ Status vault_status(Application& app, Call& call) {
   Session& session = app.session;
   const bool unlocked = session.state() == State::unlocked;
   Json out;
+  out.set("agent_anomalies", Json());
+  out.set("agents_expiring", Json());
   out.set("bad_proofs", app.bad_proofs);
   out.set("browser", Json());
   out.set("build", crypto::hardened_build() ? "hardened" : "source");
@@ -162,6 +164,7 @@ Status vault_status(Application& app, Call& call) {
   out.set("warnings", warnings_of(app));
   if (session.has_store()) PV_TRY(add_counts(session, out));
   if (unlocked) PV_TRY(add_unlocked(session, out));
+  if (unlocked) PV_TRY(add_agent_warnings(app, out));
   call.reply->ok(std::move(out));
   return {};
 }
@@ -254,7 +257,7 @@ Status proof_challenge(Application& app, Call& call) {
   if (const auto bytes = from_hex(hash); !bytes || bytes->size() != 32)
     return fail(Errc::invalid_params, "request_hash must be 64 hex digits");
   Json out;
-  out.set("challenge", call.peer.proofs.challenge(app.session.vault_id(), purpose, hash, app.session.clock().now(), app.locks));
+  out.set("challenge", call.peer.proofs.challenge(app.session.vault_id(), purpose, hash, app.moment()));
   call.reply->ok(std::move(out));
   return {};
 }

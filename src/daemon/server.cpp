@@ -61,6 +61,8 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     if (std::exchange(closed_, true)) return;
     watch_.reset();
     timer_.reset();
+    // The peer reads the end at once, whoever else holds the socket and however long its closing takes.
+    shutdown(fd_.get(), SHUT_RDWR);
     // What the peer left in its queue may block in close().
     close_elsewhere(std::move(fd_), side());
     close_elsewhere(std::move(passed_), side());
@@ -255,6 +257,7 @@ void Server::drop(std::uint64_t id) {
   const auto at = connections_.find(id);
   if (at == connections_.end()) return;
   --count_[static_cast<std::size_t>(at->second->peer().door)];
+  app_->sightings.left(id);
   connections_.erase(at);
 }
 

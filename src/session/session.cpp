@@ -464,10 +464,10 @@ Status Session::fold(store::Transaction& tx, const store::Narrowing& narrowing) 
     keys_->set_frozen(true);
     return tx.put(store::Table::settings, next);
   }
-  if (narrowing.what == "revoke") {
+  if (narrowing.what == "revoke" || narrowing.what == "suspend") {
     PV_ASSIGN(auto row, store_->get(store::Table::agents, narrowing.id));
-    if (!row) return {};
-    row->body.set("status", "revoked");
+    if (!row || row->body["status"].text_or("") == "revoked") return {};
+    row->body.set("status", narrowing.what == "revoke" ? "revoked" : "suspended");
     return tx.put(store::Table::agents, *row);
   }
   if (narrowing.what == "grant") {

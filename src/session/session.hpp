@@ -26,6 +26,7 @@ namespace popvault {
 
 constexpr std::string_view kRecoveryRow = "recovery";  // of the settings
 constexpr std::string_view kBackupRow = "backup";
+constexpr std::string_view kApprovalsProof = "approvals.proof";  // "fresh" (also without a row) or "session"
 
 std::string recovery_slot_path(const std::string& home);
 
@@ -85,7 +86,7 @@ class Session {
   bool frozen();
   Status set_frozen(bool frozen);
 
-  // A deny, revoke or freeze that cannot be sealed now, because the vault is locked or vault.enc cannot be
+  // A deny, revoke, suspend or freeze that cannot be sealed now, because the vault is locked or vault.enc cannot be
   // written. It counts from this call on, whatever the disk says; the status tells whether it is durable. It
   // is folded into sealed rows at the next unlock or housekeeping.
   Status narrow(std::string_view what, std::string_view id);
@@ -101,6 +102,8 @@ class Session {
   const SecretBytes& view_key() const noexcept { return view_key_; }
   // Purchases and money; of rows that were verified.
   ledger::Book& book() noexcept { return book_; }
+  // The public half of the key that the passphrase, or the machine, gives to sign owner proofs.
+  crypto::PublicKey own_proof_key() const;
   bool has_store() const noexcept { return store_.has_value(); }
   std::string vault_id();
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "crypto/sign.hpp"
+#include "session/authenticators.hpp"
 #include "session/epochs.hpp"
 #include "log/log.hpp"
 #include "session/session.hpp"
@@ -26,6 +27,8 @@ crypto::PublicKey proof_key(const SecretBytes& vault_key) {
 }
 
 }  // namespace
+
+crypto::PublicKey Session::own_proof_key() const { return proof_key(vault_key_); }
 
 std::string recovery_slot_path(const std::string& home) { return home + "/slots/recovery.slot"; }
 
@@ -100,6 +103,7 @@ Status Session::end_cut_off_rekey(bool done) {
 
 Status Session::bring_up_to_date() {
   PV_TRY(reconcile_epochs(*this));
+  PV_TRY(reconcile_authenticators(*this));
   if (const Status healed = heal_slot(); !healed) log_warning("slots/recovery.slot: " + healed.error().message());
   if (const Status dropped = store_->drop_old_copy(); !dropped) log_warning(dropped.error().message());
   return {};

@@ -38,7 +38,7 @@ struct Row {
 };
 
 struct Narrowing {
-  std::string what;  // "deny", "revoke", "cancel" or "freeze"
+  std::string what;  // "deny", "revoke", "suspend", "cancel" or "freeze"
   std::string id;
 };
 
