@@ -63,6 +63,12 @@ class Parser {
     app_.fallthrough();
     app_.require_subcommand(1);
     app_.add_flag("--json", out_.json, "print JSON");
+    app_.add_option("--authenticator", out_.authenticator, "ssh: an enrolled key in your ssh-agent gives the proof")
+        ->check(CLI::IsMember({"ssh"}));
+    app_.add_option("--authenticator-command", out_.authenticator_command,
+                    "a program, and its arguments, that gives the proof: it reads the challenge and writes its public "
+                    "key and signature in hex")
+        ->type_name("PROGRAM");
     app_.set_version_flag("--version", "popvault " POPVAULT_VERSION, "print the version");
     app_.set_help_flag("-h,--help", "print this help");
     app_.footer(
@@ -74,9 +80,10 @@ class Parser {
     records();
     foreign();
     agents();
+    authenticators();
     policies();
     purchases();
-  grants();
+    grants();
     audit();
     epochs();
   }
@@ -112,6 +119,7 @@ class Parser {
   void records();
   void foreign();
   void agents();
+  void authenticators();
   void policies();
   void purchases();
   void grants();
@@ -268,9 +276,40 @@ void Parser::agents() {
   add->add_option("name", out_.agent.agent, "its name")->required();
   add->add_option("--key-file", out_.agent.key_file, "write the key to this new file instead");
   proof(add);
+  add->add_option("--uid", out_.agent.uid, "the key is good for this user alone")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{4'294'967'294}));
+  add->add_option("--expires-days", out_.agent.expires_days, "a key lives so many days; default and most: 90")
+      ->check(CLI::Range(1, 90));
   command(agent, "list", "list the agents", Verb::agent_list);
-  CLI::App* const revoke = command(agent, "revoke", "end an agent's key at once", Verb::agent_revoke);
-  revoke->add_option("agent", out_.agent.agent, "its id or name")->required();
+  const auto named = [this, agent](const char* name, const char* text, Verb verb) {
+    CLI::App* const sub = command(agent, name, text, verb);
+    sub->add_option("agent", out_.agent.agent, "its id or name")->required();
+    return sub;
+  };
+  CLI::App* const rotate = named("rotate", "give an agent a new key; the old one ends at once", Verb::agent_rotate);
+  rotate->add_option("--key-file", out_.agent.key_file, "write the key to this new file instead");
+  proof(rotate);
+  named("suspend", "refuse everything that an agent asks, until resume", Verb::agent_suspend);
+  proof(named("resume", "let a suspended agent go on", Verb::agent_resume));
+  named("revoke", "end an agent's key at once", Verb::agent_revoke);
+}
+
+void Parser::authenticators() {
+  AuthenticatorOptions& a = out_.authenticators;
+  CLI::App* const all = command("authenticator", "who besides the passphrase may give the owner's proofs", std::nullopt);
+  CLI::App* const add = command(all, "add", "enroll one", std::nullopt);
+  CLI::App* const ssh = command(add, "ssh", "an ssh-ed25519 key that your ssh-agent holds", Verb::authenticator_add_ssh);
+  ssh->add_option("--key", a.key, "its comment, its fingerprint (SHA256:...), or its .pub file; default: the only one");
+  ssh->add_option("--label", a.label, "what you call it; default: its comment");
+  proof(ssh);
+  CLI::App* const raw = command(add, "raw", "any Ed25519 public key", Verb::authenticator_add_raw);
+  raw->add_option("--public-key", a.public_key, "64 hex digits")->required();
+  raw->add_option("--label", a.label, "what you call it")->required();
+  proof(raw);
+  command(all, "list", "list them", Verb::authenticator_list);
+  CLI::App* const remove = command(all, "rm", "take one away; its proofs end at once", Verb::authenticator_remove);
+  remove->add_option("id", a.id, "its id")->required();
+  proof(remove);
 }
 
 void Parser::policies() {
@@ -308,9 +347,9 @@ void Parser::policies() {
 
   CLI::App* const config = command("config", "the owner's settings", std::nullopt);
   CLI::App* const get = command(config, "get", "show all settings or one", Verb::config_get);
-  get->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, ...");
+  get->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, approvals.proof, ...");
   CLI::App* const change = command(config, "set", "change a setting", Verb::config_set);
-  change->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, ...")->required();
+  change->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, approvals.proof, ...")->required();
   change->add_option("value", out_.config.value, "the value; none takes it away")->required();
   proof(change);
 }

@@ -40,7 +40,14 @@ enum class Verb : std::uint8_t {
   export_file,
   agent_add,
   agent_list,
+  agent_rotate,
+  agent_suspend,
+  agent_resume,
   agent_revoke,
+  authenticator_add_ssh,
+  authenticator_add_raw,
+  authenticator_list,
+  authenticator_remove,
   policy_set,
   policy_show,
   policy_unset,
@@ -108,6 +115,15 @@ struct ForeignFile {
 struct AgentOptions {
   std::string agent;  // name or id
   std::optional<std::string> key_file;
+  std::optional<std::int64_t> uid;
+  std::optional<int> expires_days;
+};
+
+struct AuthenticatorOptions {
+  std::optional<std::string> key;  // comment, fingerprint or .pub file
+  std::optional<std::string> label;
+  std::string public_key;  // hex
+  std::string id;
 };
 
 // Of `set`, what is left out stays as it is.
@@ -163,12 +179,15 @@ struct Arguments {
   std::optional<int> new_passphrase_fd;
   std::optional<int> words_fd;  // of `recovery create` to write to, else to read
   std::optional<int> fields_fd;
+  std::optional<std::string> authenticator;          // "ssh"
+  std::optional<std::string> authenticator_command;  // a program and its arguments
   InitOptions init;
   PassphraseOptions passphrase;
   BackupOptions backup;
   RecordOptions record;
   ForeignFile foreign;
   AgentOptions agent;
+  AuthenticatorOptions authenticators;
   PolicyOptions policy;
   ConfigOptions config;
   PurchaseOptions purchase;

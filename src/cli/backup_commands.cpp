@@ -153,10 +153,10 @@ Result<Output> create_backup(const Context& context) {
   PV_TRY(session.require_unlocked());
   PV_ASSIGN(const Json status, session.call("vault.status"));
   if (status["recovery"].is_null() && given.recipients.empty()) return fail(Errc::recovery_missing);
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "make a backup"));
+  PV_ASSIGN(const Signer signer, ask_signer(context, session, "make a backup"));
   PV_ASSIGN(NewFile file, NewFile::create(given.file));
   PV_ASSIGN(const Json result,
-            session.call_with_proof("backup.create", Json::Object{{"recipients", recipients}}, key, nullptr, nullptr,
+            session.call_with_proof("backup.create", Json::Object{{"recipients", recipients}}, signer, nullptr, nullptr,
                                     file.descriptor()));
   PV_TRY(file.keep());
   Json out = result;

@@ -63,7 +63,15 @@ Result<Output> export_foreign_file(const Context&);
 // agent_commands.cpp
 Result<Output> add_agent(const Context&);
 Result<Output> list_agents(const Context&);
+Result<Output> rotate_agent(const Context&);
+Result<Output> suspend_agent(const Context&);
+Result<Output> resume_agent(const Context&);
 Result<Output> revoke_agent(const Context&);
+// authenticator_commands.cpp
+Result<Output> add_ssh_authenticator(const Context&);
+Result<Output> add_raw_authenticator(const Context&);
+Result<Output> list_authenticators(const Context&);
+Result<Output> remove_authenticator(const Context&);
 // policy_commands.cpp
 Result<Output> set_policy(const Context&);
 Result<Output> show_policy(const Context&);

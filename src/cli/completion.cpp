@@ -31,11 +31,12 @@ constexpr Entry kEntries[] = {
     {"reveal", "--passphrase-fd"},
     {"import", "pop-pay --mode --machine-id-hex --username --salt-hex --passphrase-fd --dry-run --label"},
     {"export", "pop-pay --record --mode --accept-public-salt --file-passphrase-fd --passphrase-fd"},
-    {"agent", "add list revoke --key-file --passphrase-fd"},
+    {"agent", "add list rotate suspend resume revoke --key-file --uid --expires-days --passphrase-fd"},
+    {"authenticator", "add list rm ssh raw --key --public-key --label --passphrase-fd"},
     {"policy",
      "set show unset kill --merchant --processor --record --per-use --per-day --per-month --currency --uses-per-hour "
      "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
-    {"config", "get set browser.endpoint allow_loopback_http lock.after lock.idle --passphrase-fd"},
+    {"config", "get set browser.endpoint allow_loopback_http lock.after lock.idle approvals.proof --passphrase-fd"},
     {"approvals", "--watch"},
     {"approve", "--force --passphrase-fd"},
     {"deny", ""},
@@ -50,13 +51,13 @@ constexpr Entry kEntries[] = {
 std::string all_words() {
   std::string out;
   for (const Entry& e : kEntries) out.append(e.word).append(" ");
-  return out + "--json --help --version";
+  return out + "--json --authenticator --authenticator-command --help --version";
 }
 
 std::string bash() {
   std::string out = "_popvault() {\n  local follows\n  case \"${COMP_WORDS[1]}\" in\n";
   for (const Entry& e : kEntries)
-    out += std::string("    ") + e.word + ") follows=\"" + e.follows + " --json --help\" ;;\n";
+    out += std::string("    ") + e.word + ") follows=\"" + e.follows + " --json --authenticator --authenticator-command --help\" ;;\n";
   out += "  esac\n  if [ \"$COMP_CWORD\" -le 1 ]; then follows=\"" + all_words() + "\"; fi\n";
   out += "  COMPREPLY=($(compgen -W \"$follows\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n";
   return out + "complete -o default -F _popvault popvault\n";
@@ -66,7 +67,7 @@ std::string zsh() {
   std::string out = "#compdef popvault\n_popvault() {\n  if (( CURRENT == 2 )); then compadd -- " +
                     all_words() + "; return; fi\n  case \"$words[2]\" in\n";
   for (const Entry& e : kEntries)
-    out += std::string("    ") + e.word + ") compadd -- " + e.follows + " --json --help; _files ;;\n";
+    out += std::string("    ") + e.word + ") compadd -- " + e.follows + " --json --authenticator --authenticator-command --help; _files ;;\n";
   return out + "  esac\n}\ncompdef _popvault popvault\n";
 }
 
@@ -74,7 +75,7 @@ std::string fish() {
   std::string out = "complete -c popvault -n __fish_use_subcommand -f -a '" + all_words() + "'\n";
   for (const Entry& e : kEntries)
     out += std::string("complete -c popvault -n '__fish_seen_subcommand_from ") + e.word + "' -a '" +
-           e.follows + " --json --help'\n";
+           e.follows + " --json --authenticator --authenticator-command --help'\n";
   return out;
 }
 

@@ -71,6 +71,28 @@ Glyph first_glyph(std::string_view text) noexcept {
   return {size, point, true, !unsafe(point)};
 }
 
+std::string escape_json(std::string_view json) {
+  std::string out;
+  const auto unit = [&](std::uint32_t value) {
+    char text[8];
+    std::snprintf(text, sizeof text, "\\u%04x", value & 0xffffU);
+    out += text;
+  };
+  while (!json.empty()) {
+    const Glyph glyph = first_glyph(json);
+    if (glyph.safe || glyph.value == '\n') {
+      out += json.substr(0, glyph.size);
+    } else if (glyph.value > 0xffff) {
+      unit(0xd800 + ((glyph.value - 0x10000) >> 10));
+      unit(0xdc00 + ((glyph.value - 0x10000) & 0x3ff));
+    } else {
+      unit(glyph.valid ? glyph.value : 0xfffd);
+    }
+    json.remove_prefix(glyph.size);
+  }
+  return out;
+}
+
 std::string escape_for_terminal(std::string_view text) { return escaped(text, false); }
 std::string escape_ascii(std::string_view text) { return escaped(text, true); }
 

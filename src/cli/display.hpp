@@ -18,6 +18,9 @@ std::string escape_for_terminal(std::string_view text);
 // The same for an origin, path or address, where anything outside printable ASCII is escaped.
 std::string escape_ascii(std::string_view text);
 
+// JSON in which every such character stands as \uXXXX: the same value, and safe to be printed.
+std::string escape_json(std::string_view json);
+
 // The first character of a text that is not empty, for text that must not be copied into a string.
 struct Glyph {
   std::size_t size;     // bytes

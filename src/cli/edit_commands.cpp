@@ -125,9 +125,9 @@ Result<Output> edit_record(const Context& context) {
   PV_ASSIGN(const Changes changes, changes_to(view, args));
   Json params = Json::Object{{"id", view["id"]}};
   if (!changes.label.empty()) params.set("label", changes.label);
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "change " + name_of(view)));
+  PV_ASSIGN(const Signer signer, ask_signer(context, session, "change " + name_of(view)));
   const SecretFields* const bundle = changes.fields.names().empty() ? nullptr : &changes.fields;
-  PV_ASSIGN(const Json result, session.call_with_proof("record.edit", std::move(params), key, bundle));
+  PV_ASSIGN(const Json result, session.call_with_proof("record.edit", std::move(params), signer, bundle));
   return Output{result, "changed " + record_line(result)};
 }
 
@@ -141,9 +141,9 @@ Result<Output> remove_record(const Context& context) {
   Json params = Json::Object{{"id", view["id"]}};
   if (options.now) params.set("now", true);
   ask_about_removal(context, session, view, options.now);
-  PV_ASSIGN(const SecretBytes key,
-            ask_vault_key(context, session, options.now ? "destroy it" : "move it to the trash"));
-  PV_ASSIGN(const Json result, session.call_with_proof("record.remove", std::move(params), key));
+  PV_ASSIGN(const Signer signer,
+            ask_signer(context, session, options.now ? "destroy it" : "move it to the trash"));
+  PV_ASSIGN(const Json result, session.call_with_proof("record.remove", std::move(params), signer));
   const std::string name = name_of(view) + " (" + escape_for_terminal(view["id"].text_or("")) + ")";
   const std::string until = escape_for_terminal(result["trashed_until"].text_or("?"));
   return Output{result, options.now ? "destroyed " + name + "\n"

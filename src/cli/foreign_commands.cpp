@@ -143,12 +143,12 @@ Result<Output> export_foreign_file(const Context& context) {
   PV_TRY(check_export(context.args));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const SecretBytes vault_key, ask_vault_key(context, session, "export the card"));
+  PV_ASSIGN(const Signer signer, ask_signer(context, session, "export the card"));
   PV_ASSIGN(const SecretBytes file_key, key_of_new_file(given));
   SecretFields bundle;
   PV_TRY(bundle.set("key", file_key.reveal(SecretAccess{})));
   PV_ASSIGN(const Json result,
-            session.call_with_proof("record.export", Json::Object{{"id", given.record}}, vault_key, &bundle));
+            session.call_with_proof("record.export", Json::Object{{"id", given.record}}, signer, &bundle));
   const auto sealed = from_base64(result["file"].text_or(""));
   if (!sealed || sealed->empty()) return fail(Errc::internal, "the reply has no file");
   PV_TRY(write_new_file(given.file, *sealed));

@@ -44,6 +44,16 @@ std::string record_lines(const Json& view) {
   return out;
 }
 
+std::string anomaly_text(const Json& anomaly) {
+  std::string programs;
+  if (const auto* list = anomaly["executables"].array())
+    for (const Json& one : *list) {
+      const std::string name = one.text_or("");
+      programs += (programs.empty() ? "" : " and ") + (name.empty() ? std::string("an unknown one") : escape_for_terminal(name));
+    }
+  return "its key was shown by two programs at once: " + programs + " (" + text_of(anomaly["at"]) + ")";
+}
+
 std::string purchase_line(const Json& purchase) {
   std::string out = text_of(purchase["purchase"]) + "  " + text_of(purchase["status"]);
   if (const auto* why = purchase["reason"].string()) out += " (" + escape_for_terminal(*why) + ")";

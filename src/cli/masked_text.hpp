@@ -16,6 +16,9 @@ std::string purchase_line(const Json& purchase);
 // What the owner decides on: amount, origin, card and strength first, what the agent says below.
 std::string purchase_lines(const Json& purchase);
 
+// "its key was shown by two programs at once: /usr/bin/a and /usr/bin/b (2026-11-22T05:31:00Z)"
+std::string anomaly_text(const Json& anomaly);
+
 // "name: value" where the value is plain text of ours or null.
 std::string plain_line(std::string_view name, const Json& value);
 

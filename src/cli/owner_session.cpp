@@ -3,7 +3,7 @@
 #include "cli/daemon_start.hpp"
 #include "cli/passphrase.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/sign.hpp"
+#include "rpc/params.hpp"
 #include "secret/bundle.hpp"
 #include "vault/vault_key.hpp"
 
@@ -13,18 +13,27 @@ namespace {
 // A backup of a long journal, written and read on a slow disk.
 constexpr std::chrono::minutes kFileTimeout{30};
 constexpr std::string_view kProofDomain = "popvault-owner-proof-v1";
+constexpr std::int64_t kLongestChallenge = 120;  // seconds
 
-// A signature says what the challenge says, so another text than the one that was asked for is never signed.
+// A signature says what the challenge says, so another text than the one that was asked for is never signed: canonical JSON
+// of these members, which can be nothing that ssh or another tool signs.
 Status check_challenge(const std::string& text, std::string_view purpose, const std::string& request_hash,
                        const std::string& vault) {
-  PV_ASSIGN(const Json challenge, Json::parse(text));
-  const bool same = challenge["domain"].text_or("") == kProofDomain &&
-                    challenge["purpose"].text_or("") == purpose &&
-                    challenge["request_hash"].text_or("") == request_hash &&
-                    challenge["vault"].text_or("") == vault && challenge.dump() == text;
-  if (!same) return fail(Errc::internal, "the daemon's challenge is not for this request");
+  const auto wrong = [] { return fail(Errc::internal, "the daemon's challenge is not for this request"); };
+  auto parsed = Json::parse(text);
+  if (!parsed) return wrong();
+  Params in(*parsed);
+  const bool same = in.text("domain", 64) == kProofDomain && in.text("purpose", 64) == purpose &&
+                    in.text("request_hash", 64) == request_hash && in.text("vault", 64) == vault;
+  const auto nonce = from_hex(in.text("nonce", 64));
+  const std::int64_t issued = in.integer("issued_at", 0, INT64_MAX);
+  const std::int64_t expires = in.integer("expires_at", 0, INT64_MAX);
+  if (!in.done() || !same || !nonce || nonce->size() != 32) return wrong();
+  if (expires < issued || expires - issued > kLongestChallenge || parsed->dump() != text) return wrong();
   return {};
 }
+
+Result<Json> enrolled(OwnerSession& session) { return session.call("authenticator.list"); }
 
 }  // namespace
 
@@ -67,7 +76,7 @@ Result<Json> OwnerSession::call(std::string_view method, const Json& params, con
   return result;
 }
 
-Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
+Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params, const Signer& signer,
                                            const SecretFields* bundle, Descriptor* received, int file) {
   const Json request = Json::Object{{"method", method}, {"params", params}};
   const std::string hash = crypto::sha256(as_bytes(request.dump())).hex();
@@ -75,10 +84,10 @@ Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params,
             call("proof.challenge", Json::Object{{"purpose", method}, {"request_hash", hash}}));
   const std::string challenge = answer["challenge"].text_or("");
   PV_TRY(check_challenge(challenge, method, hash, hello_["vault"].text_or("")));
-  const auto key = crypto::SigningKey::from_seed(owner_proof_seed(vault_key));
+  PV_ASSIGN(const SignedText by, signer(challenge));
   params.set("proof", Json::Object{{"challenge", challenge},
-                                   {"public_key", key.public_key().hex()},
-                                   {"signature", key.sign(as_bytes(challenge)).hex()}});
+                                   {"public_key", by.key.hex()},
+                                   {"signature", by.signature.hex()}});
   return call(method, params, bundle, received, file);
 }
 
@@ -94,14 +103,35 @@ Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& se
   return derive_passphrase_key(real_fs(), context.paths.home, passphrase);
 }
 
-Result<SecretBytes> ask_checked_key(const Context& context, const OwnerSession& session,
-                                    std::string_view why) {
-  PV_ASSIGN(SecretBytes key, ask_vault_key(context, session, why));
+namespace {
+
+Result<Signer> signer_given(const Context& context, OwnerSession& session) {
+  const Arguments& args = context.args;
+  if (args.authenticator && args.authenticator_command)
+    return fail(Errc::usage, "--authenticator and --authenticator-command exclude each other");
+  if (args.passphrase_fd) return fail(Errc::usage, "an authenticator needs no passphrase; leave --passphrase-fd out");
+  PV_ASSIGN(const Json list, enrolled(session));
+  return args.authenticator ? ssh_signer(list) : command_signer(*args.authenticator_command, list);
+}
+
+bool gives_signer(const Arguments& args) { return args.authenticator || args.authenticator_command; }
+
+}  // namespace
+
+Result<Signer> ask_signer(const Context& context, OwnerSession& session, std::string_view why) {
+  if (gives_signer(context.args)) return signer_given(context, session);
+  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, why));
+  return key_signer(key);
+}
+
+Result<Signer> ask_checked_signer(const Context& context, OwnerSession& session, std::string_view why) {
+  if (gives_signer(context.args)) return signer_given(context, session);
+  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, why));
   PV_ASSIGN(const Bytes file, read_vault(real_fs(), context.paths.home));
   const auto opened = open_vault(key, file);
   if (!opened && opened.error().code == Errc::wrong_key) return fail(Errc::proof_invalid);
   if (!opened) return tl::unexpected(opened.error());
-  return key;
+  return key_signer(key);
 }
 
 Status check_distinct(const Arguments& args) {
@@ -119,8 +149,8 @@ Status check_distinct(const Arguments& args) {
 Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
                          std::string_view why) {
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, why));
-  return session.call_with_proof(method, std::move(params), key);
+  PV_ASSIGN(const Signer signer, ask_signer(context, session, why));
+  return session.call_with_proof(method, std::move(params), signer);
 }
 
 }  // namespace popvault::cli

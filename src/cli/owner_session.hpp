@@ -1,10 +1,12 @@
 // The owner's connection to the daemon, and the owner proof.
 //
 // A session has said hello and knows that the daemon is ours and of our home. Proofs are signed here, with a
-// key derived from the vault key; a challenge is signed only if it says exactly what was asked.
+// key derived from the vault key or by an enrolled authenticator; a challenge is signed only if it says exactly what was
+// asked.
 #pragma once
 
 #include "cli/command.hpp"
+#include "cli/signer.hpp"
 #include "client/connection.hpp"
 #include "secret/fields.hpp"
 
@@ -26,7 +28,7 @@ class OwnerSession {
   Result<Json> call(std::string_view method, const Json& params = {}, const SecretFields* bundle = nullptr,
                     Descriptor* received = nullptr, int file = -1);
   // The same with a fresh proof; `params` is an object without `proof`.
-  Result<Json> call_with_proof(std::string_view method, Json params, const SecretBytes& vault_key,
+  Result<Json> call_with_proof(std::string_view method, Json params, const Signer& signer,
                                const SecretFields* bundle = nullptr, Descriptor* received = nullptr, int file = -1);
   // Fails with vault_missing or locked, before anybody is asked for a passphrase.
   Status require_unlocked() const;
@@ -37,17 +39,19 @@ class OwnerSession {
   Json hello_;
 };
 
+// What signs the proofs of this run: --authenticator, --authenticator-command, or what opens the vault, which is asked for.
+// `why` is part of the prompt. The vault is unlocked.
+Result<Signer> ask_signer(const Context& context, OwnerSession& session, std::string_view why);
+// The same, and a key that was asked for opens vault.enc: for what goes on to show or ask more. Fails with proof_invalid.
+Result<Signer> ask_checked_signer(const Context& context, OwnerSession& session, std::string_view why);
+
 // Asks for what opens the vault, in its mode, and derives the vault key. `why` is part of the prompt.
 Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why);
-
-// The same, and vault.enc opens with it: for what goes on to show or ask more. Fails with proof_invalid.
-Result<SecretBytes> ask_checked_key(const Context& context, const OwnerSession& session,
-                                    std::string_view why);
 
 // The descriptors that were given for secrets are different ones. Fails with usage.
 Status check_distinct(const Arguments& args);
 
-// Both at once: an unlocked vault, the key, the proof, the call.
+// Both at once: an unlocked vault, the signer, the proof, the call.
 Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
                          std::string_view why);
 

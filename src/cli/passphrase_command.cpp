@@ -1,4 +1,6 @@
 // passphrase: another one, the first one of a machine vault, or none any more.
+#include <algorithm>
+
 #include "cli/command.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/passphrase.hpp"
@@ -24,11 +26,15 @@ Status check_options(const Arguments& args) {
 }
 
 // The bundle {key}, or nothing to do: invalid_field.
-Result<SecretFields> new_key_bundle(const Context& context, const SecretBytes& old_key) {
+Result<SecretFields> new_key_bundle(const Context& context, OwnerSession& session) {
+  PV_ASSIGN(const Json enrolled, session.call("authenticator.list"));
   PV_ASSIGN(const SecretBytes passphrase,
             choose_passphrase(context.args.new_passphrase_fd, "the vault", "--new-passphrase-fd"));
   PV_ASSIGN(const SecretBytes key, derive_passphrase_key(real_fs(), context.paths.home, passphrase));
-  if (key == old_key) return fail(Errc::invalid_field, "passphrase: it is the one that the vault has");
+  const auto known = keys_of(enrolled);
+  const auto proof_key = crypto::SigningKey::from_seed(owner_proof_seed(key)).public_key();
+  if (std::find(known.begin(), known.end(), proof_key) != known.end())
+    return fail(Errc::invalid_field, "passphrase: it is the one that the vault has");
   SecretFields out;
   PV_TRY(out.set("key", key.reveal(SecretAccess{})));
   return out;
@@ -36,11 +42,11 @@ Result<SecretFields> new_key_bundle(const Context& context, const SecretBytes& o
 
 Result<Output> remove_passphrase(const Context& context, OwnerSession& session) {
   if (session.machine_mode()) return fail(Errc::usage, "this vault has no passphrase");
-  PV_ASSIGN(const SecretBytes key, ask_checked_key(context, session, "take the passphrase away"));
+  PV_ASSIGN(const Signer signer, ask_checked_signer(context, session, "take the passphrase away"));
   Json params = Json::Object{{"mode", "machine"},
                              {"accept_machine_key", true},
                              {"accept_public_salt", context.args.passphrase.accept_public_salt}};
-  PV_ASSIGN(const Json result, session.call_with_proof("vault.rekey", std::move(params), key));
+  PV_ASSIGN(const Json result, session.call_with_proof("vault.rekey", std::move(params), signer));
   return Output{
       Json::Object{{"mode", result["mode"]}},
       "The passphrase is gone; the key comes from this machine (" + result["mode"].text_or("?") +
@@ -49,10 +55,10 @@ Result<Output> remove_passphrase(const Context& context, OwnerSession& session) 
 
 Result<Output> set_passphrase(const Context& context, OwnerSession& session) {
   const bool first = session.machine_mode();
-  PV_ASSIGN(const SecretBytes key, ask_checked_key(context, session, "change it"));
-  PV_ASSIGN(const SecretFields bundle, new_key_bundle(context, key));
+  PV_ASSIGN(const Signer signer, ask_checked_signer(context, session, "change it"));
+  PV_ASSIGN(const SecretFields bundle, new_key_bundle(context, session));
   PV_ASSIGN(const Json result,
-            session.call_with_proof("vault.rekey", Json::Object{{"mode", "passphrase"}}, key, &bundle));
+            session.call_with_proof("vault.rekey", Json::Object{{"mode", "passphrase"}}, signer, &bundle));
   return Output{
       Json::Object{{"mode", result["mode"]}},
       std::string(first ? "The vault has a passphrase now." : "The passphrase is changed.") +

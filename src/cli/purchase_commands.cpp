@@ -8,6 +8,7 @@
 
 #include "base/money.hpp"
 #include "cli/command.hpp"
+#include "cli/display.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/secret_input.hpp"
@@ -49,7 +50,7 @@ std::string waiting_text(const Json& purchases) {
 Result<Output> watch(OwnerSession& session, bool json) {
   while (true) {
     PV_ASSIGN(const Json purchases, waiting(session));
-    const std::string text = json ? purchases.dump() + "\n" : "\x1b[H\x1b[2J" + waiting_text(purchases);
+    const std::string text = json ? escape_json(purchases.dump()) + "\n" : "\x1b[H\x1b[2J" + waiting_text(purchases);
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
       return fail(Errc::io_error, "writing to standard output");
     std::this_thread::sleep_for(std::chrono::seconds(1));

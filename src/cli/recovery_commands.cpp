@@ -69,9 +69,9 @@ bool vault_is_here(const std::string& home) {
 }
 
 // recovery.show with a proof; the vault must have the public key of these words.
-Status prove_identity(OwnerSession& session, const SecretBytes& vault_key,
+Status prove_identity(OwnerSession& session, const Signer& signer,
                       const crypto::X25519PublicKey& public_key) {
-  PV_ASSIGN(const Json result, session.call_with_proof("recovery.show", Json::Object{}, vault_key));
+  PV_ASSIGN(const Json result, session.call_with_proof("recovery.show", Json::Object{}, signer));
   const std::string* const known = result["public_key"].string();
   if (known == nullptr) return fail(Errc::recovery_missing);
   if (*known != public_key.hex()) return fail(Errc::words_wrong);
@@ -102,10 +102,10 @@ Result<SecretBytes> words_for_identity(const Context& context) {
   }
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const SecretBytes key, ask_checked_key(context, session, "show the recovery identity"));
+  PV_ASSIGN(const Signer signer, ask_checked_signer(context, session, "show the recovery identity"));
   PV_ASSIGN(SecretBytes words, ask_words(context.args.words_fd, kWhy));
   PV_TRY(check_words(&session, words));
-  PV_TRY(prove_identity(session, key, crypto::x25519_public(recovery_keys(words).x25519)));
+  PV_TRY(prove_identity(session, signer, crypto::x25519_public(recovery_keys(words).x25519)));
   return words;
 }
 
@@ -118,7 +118,7 @@ Result<Output> create_recovery(const Context& context) {
   if (!context.args.words_fd) PV_TRY(check_words_screen());
   PV_ASSIGN(const Json status, session.call("vault.status"));
   const Json& old = status["recovery"];
-  PV_ASSIGN(const SecretBytes key, ask_checked_key(context, session, "make recovery words"));
+  PV_ASSIGN(const Signer signer, ask_checked_signer(context, session, "make recovery words"));
   PV_ASSIGN(const SecretBytes words, make_words(context.args, old));
   const RecoveryKeys keys = recovery_keys(words);
   const crypto::X25519PublicKey public_key = crypto::x25519_public(keys.x25519);
@@ -128,7 +128,7 @@ Result<Output> create_recovery(const Context& context) {
   PV_ASSIGN(OwnerSession now, OwnerSession::open(context));
   PV_ASSIGN(
       const Json result,
-      now.call_with_proof("recovery.create", Json::Object{{"public_key", public_key.hex()}}, key, &bundle));
+      now.call_with_proof("recovery.create", Json::Object{{"public_key", public_key.hex()}}, signer, &bundle));
   Json out = Json::Object{{"recipient", age_recipient(public_key)},
                           {"created_at", result["created_at"]},
                           {"replaced", !old.is_null()}};

@@ -11,8 +11,8 @@ namespace {
 // The vault key is gone when this returns: it is not needed while the values are looked at.
 Result<Json> ask_daemon(const Context& context, OwnerSession& session, const Json& view, Descriptor& passed) {
   const std::string why = "reveal \"" + escape_for_terminal(view["label"].text_or("")) + "\"";
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, why));
-  return session.call_with_proof("record.reveal", Json::Object{{"id", view["id"]}}, key, nullptr, &passed);
+  PV_ASSIGN(const Signer signer, ask_signer(context, session, why));
+  return session.call_with_proof("record.reveal", Json::Object{{"id", view["id"]}}, signer, nullptr, &passed);
 }
 
 Result<SecretFields> fields_in(Descriptor passed) {

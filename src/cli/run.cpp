@@ -42,7 +42,14 @@ constexpr std::array kCommands = {
     Row{Verb::export_file, export_foreign_file},
     Row{Verb::agent_add, add_agent},
     Row{Verb::agent_list, list_agents},
+    Row{Verb::agent_rotate, rotate_agent},
+    Row{Verb::agent_suspend, suspend_agent},
+    Row{Verb::agent_resume, resume_agent},
     Row{Verb::agent_revoke, revoke_agent},
+    Row{Verb::authenticator_add_ssh, add_ssh_authenticator},
+    Row{Verb::authenticator_add_raw, add_raw_authenticator},
+    Row{Verb::authenticator_list, list_authenticators},
+    Row{Verb::authenticator_remove, remove_authenticator},
     Row{Verb::policy_set, set_policy},
     Row{Verb::policy_show, show_policy},
     Row{Verb::policy_unset, unset_policy},
@@ -111,7 +118,7 @@ Result<int> perform(const Arguments& args) {
   const Context context{args, std::move(paths)};
   PV_ASSIGN(const Output output, kCommands[static_cast<std::size_t>(args.verb)].command(context));
   const bool written = output.secret.empty()
-                           ? write_out(1, args.json ? output.json.dump() + "\n" : output.text)
+                           ? write_out(1, args.json ? escape_json(output.json.dump()) + "\n" : output.text)
                            : write_out(1, as_text(output.secret.reveal(SecretAccess{})));
   if (!written) return fail_errno(errno, "writing to standard output");
   return output.exit_status;

@@ -38,12 +38,25 @@ std::string backup_line(const Json& status) {
                        : "last verified backup: none; make one with popvault backup create FILE\n";
 }
 
+std::string agent_lines(const Json& status) {
+  std::string out;
+  if (const auto* expiring = status["agents_expiring"].array())
+    for (const Json& agent : *expiring)
+      out += "the key of agent " + escape_for_terminal(agent["name"].text_or("?")) + " ends " +
+             escape_for_terminal(agent["expires_at"].text_or("?")) + "; give it a new one with popvault agent rotate\n";
+  if (const auto* anomalies = status["agent_anomalies"].array())
+    for (const Json& anomaly : *anomalies)
+      out += "agent " + escape_for_terminal(anomaly["name"].text_or("?")) + ": " + anomaly_text(anomaly) +
+             "; if that is not yours, popvault agent rotate or revoke\n";
+  return out;
+}
+
 Output status_output(const Json& status) {
   std::string text;
   for (const char* name : kShown)
     if (const Json* value = status.find(name); value != nullptr && !value->is_null())
       text += plain_line(name, *value);
-  text += epoch_line(status) + recovery_line(status) + backup_line(status);
+  text += epoch_line(status) + recovery_line(status) + backup_line(status) + agent_lines(status);
   if (const auto* warnings = status["warnings"].array())
     for (const Json& warning : *warnings) text += plain_line("warning", warning);
   return {status, std::move(text)};

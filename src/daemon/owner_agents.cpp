@@ -236,7 +236,8 @@ Status agent_suspend(Application& app, Call& call) {
     if (gate::status_of(session, row) == "revoked") return is_revoked();
     // What runs is stopped first: it must not matter whether the disk takes the row.
     app.injections.stop_agent(id);
-    if (!seal_status(session, std::move(row), "suspended", journal::Kind::agent_suspended, {}))
+    const bool is_already = row.body["status"].text_or("") == "suspended";
+    if (!is_already && !seal_status(session, std::move(row), "suspended", journal::Kind::agent_suspended, {}))
       PV_TRY(session.narrow("suspend", id));
     ids.push_back(id);
   }
