@@ -20,7 +20,7 @@ constexpr std::uint8_t kMade = static_cast<std::uint8_t>(State::locked) | static
 
 struct Method {
   std::string_view name;
-  std::uint8_t states;  // State bits
+  std::uint8_t states = 0;     // State bits
   Proof proof = Proof::fresh;  // owner.sock only
   bool needs_agent = false;    // agent.sock only: after session.hello
   Handler handler = nullptr;

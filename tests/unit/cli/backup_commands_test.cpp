@@ -48,6 +48,8 @@ struct Daemon {
         }) {}
   static Json challenge(const Heard& heard) {
     const Json text = Json::Object{{"domain", "popvault-owner-proof-v1"},
+                                   {"issued_at", 1'800'000'000},
+                                   {"expires_at", 1'800'000'120},
                                    {"purpose", heard.request["params"]["purpose"]},
                                    {"request_hash", heard.request["params"]["request_hash"]},
                                    {"vault", "vlt_1"},

@@ -22,16 +22,22 @@ struct Wrong {
   std::string vault = "vlt_1";
   bool other_request = false;
   bool spaces = false;
+  bool one_more = false;
+  std::int64_t valid = 120;
+  std::string nonce = std::string(64, '0');
 };
 
 std::string challenge_for(const Heard& heard, const Wrong& wrong) {
-  const Json challenge =
+  Json challenge =
       Json::Object{{"domain", wrong.domain},
+                   {"issued_at", 1'800'000'000},
+                   {"expires_at", 1'800'000'000 + wrong.valid},
                    {"purpose", wrong.purpose},
                    {"request_hash", wrong.other_request ? Json(std::string(64, 'a'))
                                                         : heard.request["params"]["request_hash"]},
                    {"vault", wrong.vault},
-                   {"nonce", std::string(64, '0')}};
+                   {"nonce", wrong.nonce}};
+  if (wrong.one_more) challenge.set("also", "this");
   return wrong.spaces ? challenge.pretty() : challenge.dump();
 }
 
@@ -63,7 +69,7 @@ Result<Json> approve(const Daemon& daemon, const SecretBytes& key) {
   Arguments args;
   const Context context{args, Paths{"/tmp/pv-h", daemon.server.folder()}};
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context, IfStopped::refuse));
-  return session.call_with_proof("purchase.approve", Json::Object{{"purchase", "pur_1"}}, key);
+  return session.call_with_proof("purchase.approve", Json::Object{{"purchase", "pur_1"}}, key_signer(key));
 }
 
 TEST(OwnerProof, SignsExactlyTheChallenge) {
@@ -81,7 +87,8 @@ TEST(OwnerProof, SignsExactlyTheChallenge) {
 TEST(OwnerProof, NothingElseIsEverSigned) {
   const Wrong rows[] = {
       {.domain = "another-domain"}, {.purpose = "agent.add"}, {.vault = "vlt_2"},
-      {.other_request = true},      {.spaces = true},
+      {.other_request = true},      {.spaces = true},        {.one_more = true},
+      {.valid = 121},               {.valid = -1},           {.nonce = "00"},
   };
   for (const Wrong& wrong : rows) {
     Daemon daemon{wrong};
