@@ -36,8 +36,9 @@ gate::Moment Application::moment() const {
 }
 
 void Application::note_sighting(Peer& peer) {
-  if (peer.sighted || !session.has_store() || !session.store().unsealed() || !gate::authenticate(session, peer.caller)) return;
+  if (peer.sighted || !session.store().unsealed() || !gate::authenticate(session, peer.caller)) return;
   peer.sighted = true;
+  ensure_sightings();
   const std::string& agent = peer.caller.agent;
   const std::string& executable = peer.caller.identity.executable;
   const auto news = sightings.arrived(peer.id, agent, executable, session.clock().now());
@@ -54,6 +55,11 @@ void Application::note_sighting(Peer& peer) {
     body.set("other", anomaly.other);
     note_refusal(journal::Kind::agent_anomaly, std::move(body), agent);
   }
+}
+
+void Application::ensure_sightings() {
+  if (std::exchange(sightings_recalled, true)) return;
+  if (const Status recalled = recall_sightings(); !recalled) log_warning("the agents' programs: " + recalled.error().message());
 }
 
 Status Application::recall_sightings() {
@@ -90,7 +96,7 @@ void Application::after_unlock() {
   damaged.clear();
   touch();
   gate.replay_rates();
-  if (const Status recalled = recall_sightings(); !recalled) log_warning("the agents' programs: " + recalled.error().message());
+  ensure_sightings();
   if (const Status kept = keep_schedule(); !kept) log_warning("keeping the epochs' schedule: " + kept.error().message());
   tidying = loop.after(kTidyAfterMs, [this] {
     if (session.state() != State::unlocked) return;

@@ -55,6 +55,7 @@ struct Application {
   gate::Rates bad_keys{gate::kBadKeyBucket};
   std::map<std::string, std::int64_t> refusals_left_out{};
   gate::Sightings sightings{};
+  bool sightings_recalled = false;                             // what the journal knows of them
   std::set<std::string> connecting{};                          // purchases on their way to an injector
   std::optional<Error> unlock_refused{};                       // why, when the files were the reason
   bool unlocking = false;                                      // a key is being derived
@@ -95,6 +96,7 @@ struct Application {
 
  private:
   void sweep_on();
+  void ensure_sightings();
   Status recall_sightings();
 };
 
