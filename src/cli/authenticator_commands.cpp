@@ -58,7 +58,10 @@ Result<Output> enroll(const Context& context, OwnerSession& session, std::string
   PV_ASSIGN(const Json added,
             call_proved(context, session, "authenticator.add",
                         Json::Object{{"kind", kind}, {"label", label}, {"public_key", key.hex()}}, why));
-  return Output{added, "enrolled " + authenticator_line(added) + "It can give every owner proof now, as the passphrase does.\n"};
+  std::string text = "enrolled " + authenticator_line(added) + "It can give every owner proof now, as the passphrase does.\n";
+  if (kind == "ssh")
+    text += "So can any program of your user that reaches the ssh-agent, unless the agent asks you first (ssh-add -c).\n";
+  return Output{added, std::move(text)};
 }
 
 }  // namespace

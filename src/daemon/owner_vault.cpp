@@ -1,9 +1,12 @@
 // owner.sock: the vault itself.
 
+#include <algorithm>
+
 #include <array>
 
 #include "crypto/compiled_salt.hpp"
 #include "daemon/browser.hpp"
+#include "session/authenticators.hpp"
 #include "session/epochs.hpp"
 #include "daemon/handlers.hpp"
 #include "log/log.hpp"
@@ -60,11 +63,19 @@ Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
 
 constexpr Seconds kSkewTold = 120;
 
+bool ssh_agent_signs(Session& session) {
+  if (session.state() != State::unlocked) return false;
+  const auto all = authenticators(session);
+  return all && std::any_of(all->begin(), all->end(), [](const Authenticator& a) { return a.kind == "ssh"; });
+}
+
 Json::Array warnings_of(Application& app) {
   Json::Array out;
   const auto mode = mode_of(app).text_or("");
   if (mode == "machine-oss") out.push_back("the vault's key can be derived by anyone on this machine (public salt)");
   if (mode.starts_with("machine")) out.push_back("owner proofs stop accidents, not another program of this user");
+  if (ssh_agent_signs(app.session))
+    out.push_back("a key in the ssh-agent gives owner proofs: another program of this user can ask for them, unless the agent asks you (ssh-add -c)");
   if (secret_memory_kind() == SecretMemory::plain_pages)
     out.push_back("secret memory is not locked: raise the memlock limit to 8 MiB");
   if (app.session.state() == State::damaged) out.push_back("the files are damaged: " + app.session.damage().message());

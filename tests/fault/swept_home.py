@@ -39,7 +39,8 @@ POLICY = {"merchants": [{"origin": "https://shop.example"}], "currency": "USD", 
           "per_day_minor": 50000, "strength": "dom"}
 
 # Rows that an unlock or a lock writes by itself, and those that say what is about to be done.
-PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected", "record_opened", "recovery_resealed", "recovery_used"}
+PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected", "record_opened", "recovery_resealed", "recovery_used",
+           "agent_executable"}
 ID = re.compile(r"\b[a-z]{3}_[a-z2-7]{26}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -153,6 +154,10 @@ class SweptHome(Home):
         trash = ask(owner, "record.list", limit=100, trash=True)
         out["trashed"] = trash.get("records", trash.get("refused"))
         out["agents"] = owner.call("agent.list")["agents"]
+        for agent in out["agents"]:  # from where it came before, in this run or that
+            agent.pop("executable")
+            agent.pop("executable_since")
+        out["authenticators"] = ask(owner, "authenticator.list")
         out["policies"] = [ask(owner, "policy.show", agent=agent["agent"]) for agent in out["agents"]]
         out["config"] = ask(owner, "config.get")
         out["grants"] = ask(owner, "grant.list")

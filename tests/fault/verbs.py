@@ -17,7 +17,8 @@ RECOVERY, SIGNING = bytes([5]) * 32, bytes([6]) * 32  # what recovery words woul
 
 # Methods that change nothing on disk. (Looking at purchases ends those whose time is over: see test_limits.py.)
 READ_ONLY = {
-    "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "policy.show",
+    "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "authenticator.list",
+              "policy.show",
               "policy.preview", "policy.explain", "config.get", "purchase.list", "audit.list", "audit.verify",
               "vault.epochs", "vault.check", "grant.list"},
     "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
@@ -113,6 +114,14 @@ def rotated(home, owner, ids):
     home.call(owner, "vault.rotate", True)
 
 
+def suspended(home, owner, ids):
+    owner.call("agent.suspend", agent="helper")
+
+
+def enrolled(home, owner, ids):
+    ids["authenticator"] = home.call(owner, "authenticator.add", True, **AUTHENTICATOR)["id"]
+
+
 def words(home, owner, ids):
     params = {"public_key": x25519(RECOVERY, BASE_POINT).hex()}
     params["proof"] = home.proof(owner, "recovery.create", params)
@@ -159,7 +168,10 @@ def purchase(prepared):
     return {"purchase": prepared.ids["purchase"]}
 
 
-NEW_AGENT = {"name": "new", "key_sha256": "ab" * 32, "key_first": "pak_abcdefgh", "key_last": "wxyz"}
+NEW_AGENT_KEY = {"key_sha256": "ab" * 32, "key_first": "pak_abcdefgh", "key_last": "wxyz"}
+NEW_AGENT = {"name": "new", **NEW_AGENT_KEY}
+# RFC 8032, section 7.1, test 1.
+AUTHENTICATOR = {"kind": "raw", "label": "New", "public_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"}
 
 VERBS = [
     # The vault itself.
@@ -192,8 +204,15 @@ VERBS = [
     Verb("record.reveal", card, proof=True),
     # Who may do what.
     Verb("agent.add", NEW_AGENT, proof=True),
+    Verb("agent.add for a user, for a while", {**NEW_AGENT, "uid": 0, "expires_days": 5}, proof=True),
+    Verb("agent.rotate", {"agent": "helper", **NEW_AGENT_KEY}, proof=True),
+    Verb("agent.suspend", {"agent": "helper"}),
+    Verb("agent.suspend while locked", {"agent": "helper"}, start="locked"),
+    Verb("agent.resume", {"agent": "helper"}, proof=True, prepare=suspended),
     Verb("agent.revoke", {"agent": "helper"}),
     Verb("agent.revoke while locked", {"agent": "helper"}, start="locked"),
+    Verb("authenticator.add", AUTHENTICATOR, proof=True),
+    Verb("authenticator.remove", lambda p: {"id": p.ids["authenticator"]}, proof=True, prepare=enrolled),
     Verb("policy.set", {**POLICY, "agent": "second"}, proof=True),
     Verb("policy.set again", {**POLICY, "agent": "helper", "per_use_minor": 1}, proof=True),
     Verb("policy.narrow", {**POLICY, "agent": "helper", "per_use_minor": 1}),

@@ -105,6 +105,39 @@ class Shapes(Case):
         listed = listed if isinstance(listed, list) else listed["agents"]
         self.assertNotIn(self.agent["key"], json.dumps(listed))
 
+    def test_agent_verbs(self):
+        added = self.home.cli("agent", "add", "shaped", "--uid", "12", "--expires-days", "5", passphrase=PASSPHRASE).json
+        self.assertEqual(set(added), {"agent", "name", "key", "expires_at", "uid"})
+        self.assertEqual(added["uid"], 12)
+        rotated = self.home.cli("agent", "rotate", "shaped", passphrase=PASSPHRASE).json
+        self.assertEqual(set(rotated), {"agent", "expires_at", "key"})
+        for verb, status, passphrase in (("suspend", "suspended", None), ("resume", "active", PASSPHRASE), ("revoke", "revoked", None)):
+            self.assertEqual(self.home.cli("agent", verb, "shaped", passphrase=passphrase).json,
+                             {"agent": added["agent"], "status": status})
+        listed = next(agent for agent in self.home.cli("agent", "list").json if agent["agent"] == added["agent"])
+        self.assertEqual(set(listed), {"agent", "anomalies", "created_at", "executable", "executable_since", "expires_at",
+                                       "expires_soon", "key", "last_seen", "name", "rotated_at", "status", "uid"})
+        for at in ("created_at", "expires_at", "rotated_at"):
+            self.assertRegex(listed[at], RFC3339)
+        for verb in ("rotate", "suspend", "resume", "revoke"):
+            passphrase = PASSPHRASE if verb in ("rotate", "resume") else None
+            self.refused(self.home.run("agent", verb, "nobody", passphrase=passphrase), "not_found", 4)
+            self.refused(self.home.run("agent", verb), "usage", 2)
+
+    def test_authenticators(self):
+        one = {"id", "kind", "label", "public_key", "created_at"}
+        self.assertEqual([set(entry) for entry in self.home.cli("authenticator", "list").json], [one])
+        # RFC 8032, section 7.1, test 1.
+        key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+        added = self.home.cli("authenticator", "add", "raw", "--public-key", key, "--label", "Token", passphrase=PASSPHRASE).json
+        self.assertEqual(set(added), one)
+        self.assertEqual((added["kind"], added["label"], added["public_key"]), ("raw", "Token", key))
+        self.assertEqual(self.home.cli("authenticator", "rm", added["id"], passphrase=PASSPHRASE).json, {"id": added["id"]})
+        for args in (("authenticator",), ("authenticator", "add"), ("authenticator", "add", "raw"), ("authenticator", "rm"),
+                     ("authenticator", "add", "raw", "--public-key", key), ("authenticator", "add", "token"),
+                     ("status", "--authenticator", "hsm")):
+            self.refused(self.home.run(*args), "usage", 2)
+
     def test_agent_key_file(self):
         path = os.path.join(self.home.base, "key")
         answer = self.home.cli("agent", "add", "filed", "--key-file", path, passphrase=PASSPHRASE)
