@@ -115,16 +115,18 @@ Result<Output> unlock_vault(const Context& context) {
 Result<Output> lock_vault(const Context& context) { return simple_call(context, "vault.lock", "state"); }
 Result<Output> freeze_vault(const Context& context) { return simple_call(context, "vault.freeze", "frozen"); }
 
-// A freeze locks as well, so the same key unlocks first.
+// A freeze locks as well, so what opens the vault is asked for once and does both.
 Result<Output> unfreeze_vault(const Context& context) {
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   if (session.state() == "uninitialised") return fail(Errc::vault_missing);
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "unfreeze the vault"));
-  if (session.state() != "unlocked") {
-    PV_ASSIGN(const SecretFields bundle, key_bundle(key));
-    PV_TRY(session.call("vault.unlock", {}, session.machine_mode() ? nullptr : &bundle));
+  if (session.state() == "unlocked") {
+    PV_ASSIGN(const Json result, call_proved(context, session, "vault.unfreeze", Json::Object{}, "unfreeze the vault"));
+    return state_output(result, "frozen");
   }
-  PV_ASSIGN(const Json result, session.call_with_proof("vault.unfreeze", Json::Object{}, key));
+  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "unfreeze the vault"));
+  PV_ASSIGN(const SecretFields bundle, key_bundle(key));
+  PV_TRY(session.call("vault.unlock", {}, session.machine_mode() ? nullptr : &bundle));
+  PV_ASSIGN(const Json result, session.call_with_proof("vault.unfreeze", Json::Object{}, key_signer(key)));
   return state_output(result, "frozen");
 }
 
