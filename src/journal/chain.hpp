@@ -45,6 +45,9 @@ crypto::Digest row_hash(const crypto::Digest& previous, const Row& row);
 // not looked at.
 class Verifier {
  public:
+  Verifier() = default;
+  // From behind a row that is believed.
+  explicit Verifier(const Head& from) : head_(from) {}
   Status add(const Row& row);
   const Head& head() const noexcept { return head_; }
 
