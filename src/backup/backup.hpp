@@ -22,6 +22,7 @@ namespace popvault {
 
 constexpr std::size_t kMaxBackupLine = 256 * 1024;
 constexpr std::string_view kJournalEntry = "journal.jsonl";
+constexpr std::string_view kSubjectsEntry = "rows/subjects.jsonl";  // keys of personal payloads: secret
 
 // The fixed order of entries, for both directions.
 class BackupOrder {

@@ -12,10 +12,12 @@
 #include "daemon/handlers.hpp"
 #include "log/log.hpp"
 #include "daemon/owner_keys.hpp"
+#include "journal/export.hpp"
 #include "session/records.hpp"
 #include "os/atomic_file.hpp"
 #include "os/closer.hpp"
 #include "rpc/params.hpp"
+#include "vault/secret_hex.hpp"
 
 namespace popvault::daemon {
 namespace {
@@ -60,16 +62,6 @@ std::string row_line(const store::Row& row) {
   return line.dump() + "\n";
 }
 
-std::string journal_line(const journal::Row& row) {
-  Json line;
-  line.set("at", row.at);
-  line.set("body", row.body);
-  line.set("hash", row.hash.hex());
-  line.set("kind", static_cast<std::int64_t>(row.kind));
-  line.set("seq", static_cast<std::int64_t>(row.seq));
-  return line.dump() + "\n";
-}
-
 // Bytes of a table or journal; of settings, what belongs to this home alone is left out.
 Result<std::string> rows_of(Session& session, store::Table table) {
   PV_ASSIGN(const auto rows, session.store().all(table));
@@ -79,10 +71,13 @@ Result<std::string> rows_of(Session& session, store::Table table) {
   return out;
 }
 
+constexpr std::string_view kSubjectEnd = "\"}\n";
+std::string subject_begin(const std::string& agent) { return "{\"id\":\"" + agent + "\",\"key\":\""; }
+
 Result<std::string> journal_lines(Session& session) {
   PV_ASSIGN(const auto rows, session.store().journal_after(0, INT64_MAX));
   std::string out;
-  for (const journal::Row& row : rows) out += journal_line(row);
+  for (const journal::Row& row : rows) out += journal::row_line(row) + "\n";
   return out;
 }
 
@@ -185,6 +180,7 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
       PV_ASSIGN(const std::string lines, rows_of(session, table));
       PV_TRY(writer_->add_text("rows/" + std::string(to_string(table)) + ".jsonl", as_bytes(lines)));
     }
+    PV_TRY(add_subjects());
     const journal::Head head = session.store().head();
     PV_ASSIGN(const std::string lines, journal_lines(session));
     PV_TRY(writer_->add_text(std::string(kJournalEntry), as_bytes(lines)));
@@ -198,6 +194,20 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
     finished_ = true;
     check();
     return {};
+  }
+
+  // The keys of what the journal tells of agents, which are nowhere but in secret memory.
+  Status add_subjects() {
+    const auto subjects = app_->session.keys().subjects();
+    std::uint64_t size = 0;
+    for (const auto& [agent, member] : subjects) size += subject_begin(agent).size() + 2 * member.size() + kSubjectEnd.size();
+    PV_TRY(writer_->begin_text(std::string(kSubjectsEntry), size));
+    for (const auto& [agent, member] : subjects) {
+      PV_TRY(writer_->write_text(as_bytes(subject_begin(agent))));
+      PV_TRY(writer_->write_text(secret_to_hex(member).reveal(SecretAccess{})));
+      PV_TRY(writer_->write_text(as_bytes(kSubjectEnd)));
+    }
+    return writer_->end_text();
   }
 
   // What is on disk must open and be what was written.

@@ -1,6 +1,7 @@
 // owner.sock: the journal.
 
 #include "daemon/handlers.hpp"
+#include "session/checkpoints.hpp"
 #include "rpc/params.hpp"
 
 namespace popvault::daemon::owner_methods {
@@ -38,7 +39,8 @@ Status audit_list(Application& app, Call& call) {
 
 Status audit_verify(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
-  PV_ASSIGN(const journal::Head head, app.session.store().verify_chain());
+  PV_ASSIGN(const journal::Audit audit, app.session.store().verify_chain(journal_signer(app.session)));
+  const journal::Head& head = audit.head;
   if (!(head == app.session.store().head())) return fail(Errc::journal_broken, "the end is not the one we wrote");
   if (app.session.state() == State::unlocked) PV_TRY(app.session.verify_mirror());
   Json out;

@@ -8,8 +8,11 @@
 
 #include "crypto/compiled_salt.hpp"
 #include "crypto/sign.hpp"
+#include "session/checkpoints.hpp"
 #include "session/epochs.hpp"
+#include "session/personal.hpp"
 #include "session/purchase_ends.hpp"
+#include "log/log.hpp"
 #include "os/atomic_file.hpp"
 #include "vault/vault_key.hpp"
 
@@ -146,6 +149,8 @@ Status Session::init(VaultMode mode, const SecretBytes& key) {
     PV_TRY(store_->set_meta("vault_id", keys.vault_id()));
     PV_TRY(write_vault_mode(*fs_, home_, mode));
     keys_ = std::move(keys);
+    journal_key_ = keys_->subkey("journal");
+    signer_ = crypto::SigningKey::from_seed(journal_key_).public_key();
     vault_key_ = key.clone();
     return commit(tx);
   }();
@@ -193,6 +198,10 @@ Status Session::unlock(SecretBytes key) {
   vault_key_ = std::move(key);
   keys_ = std::move(keys);
   journal_key_ = keys_->subkey("journal");
+  signer_ = crypto::SigningKey::from_seed(journal_key_).public_key();
+  // What was written without a key, or a day ago, is covered now.
+  const store::Checkpointed last = store_->last_checkpoint();
+  const bool uncovered = store_->head().seq > last.seq || clock_->now() - last.at >= kCheckpointTime;
   behind_ = true;  // what stands beyond the mirror may be a change of authority
   unlocked_at_ = clock_->now();
   Status ready = keep_time();
@@ -203,7 +212,8 @@ Status Session::unlock(SecretBytes key) {
   if (ready) ready = settle_interrupted(*this, [](const store::Row&) { return true; }, [](const store::Row&) {});
   if (ready) ready = expire_overdue(*this, [](const store::Row&) {});
   if (ready) ready = bring_up_to_date();
-  if (ready) ready = note(journal::Kind::unlocked, {});
+  if (ready) ready = begin_subjects(*this);
+  if (ready) ready = note_mirrored(journal::Kind::unlocked, uncovered);
   if (ready) ready = end_granted();
   if (ready) ready = load_grants();
   if (!ready) lock();
@@ -222,9 +232,9 @@ Status Session::check_vault_file(ByteView file) {
 void Session::lock() {
   bool stays = false;
   if (keys_ && store_) {
-    (void)note(journal::Kind::locked, {});
+    (void)note_mirrored(journal::Kind::locked, true);
     stays = keep_granted();
-    if (!stays) (void)mirror();  // the row is kept without it too
+    if (!stays) (void)mirror();  // the rows are kept without it too
   } else if (state() == State::granted) {
     return;
   }
@@ -363,7 +373,23 @@ Status Session::mirror_for_sealed() {
 
 Status Session::verify_mirror() {
   if (!keys_) return fail(Errc::locked);
-  return store_->verify_against({keys_->journal().sequence, keys_->journal().hash});
+  return store_->verify_against({keys_->journal().sequence, keys_->journal().hash}, journal_signer(*this));
+}
+
+void Session::begin_subject(std::string_view agent) {
+  if (!keys_->begin_subject(agent, personal_period(clock_->now()))) log_warning("there are too many agents: what is personal of another is not kept");
+}
+
+journal::Checkpoint Session::sign_head(const journal::Head& head, Seconds at) {
+  if (keys_ && journal_key_.empty()) journal_key_ = keys_->subkey("journal");
+  return journal::sign_checkpoint(journal_key_, vault_id(), head, at);
+}
+
+Status Session::note_mirrored(journal::Kind kind, bool checkpoint) {
+  PV_ASSIGN(auto tx, store_->begin());
+  PV_TRY(tx.journal(kind, {}));
+  if (checkpoint) PV_TRY(append_checkpoint(*this, tx));
+  return commit(tx);
 }
 
 Status Session::note(journal::Kind kind, Json body) {

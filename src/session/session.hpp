@@ -135,6 +135,16 @@ class Session {
   Result<store::Transaction> begin_unmirrored();
   Status commit_unmirrored(store::Transaction& transaction) { return transaction.commit(); }
 
+  // The public key of the journal's checkpoints, once the vault was open; it is no secret and stays known.
+  const std::optional<crypto::PublicKey>& journal_key() const noexcept { return signer_; }
+  // A head of the journal, signed; while unlocked or granted.
+  journal::Checkpoint sign_head(const journal::Head& head, Seconds at);
+  // A new key for what the journal tells of an agent; in vault.enc with the next commit.
+  void begin_subject(std::string_view agent);
+
+  // A line of a backup's kSubjectsEntry, while a vault is restored.
+  Status put_subject_line(std::string_view line);
+
   // The store against the mirror in memory: what unlock checked, now.
   Status verify_mirror();
   // One journal row of its own, without a change.
@@ -148,6 +158,8 @@ class Session {
   Status seal_frozen(bool frozen);
   Status collect_narrowings(std::uint64_t mirrored);
   Status mirror();
+  // A row, perhaps a checkpoint behind it, and the mirror of both: one commit.
+  Status note_mirrored(journal::Kind kind, bool checkpoint);
   Result<std::optional<VaultMode>> mode_of_cut_off_rekey();
   Status end_cut_off_rekey(bool done);
   Status finish_rekey();
@@ -188,7 +200,8 @@ class Session {
   SecretBytes service_key_;
   SecretBytes vault_key_;
   SecretBytes view_key_;
-  SecretBytes journal_key_;  // signs granted.head
+  SecretBytes journal_key_;  // signs checkpoints and granted.head
+  std::optional<crypto::PublicKey> signer_;
   Seconds unlocked_at_ = 0;
   Seconds expires_at_ = 0;
 };

@@ -180,8 +180,7 @@ bool Session::keep_granted() {
 }
 
 Status Session::write_granted_head() {
-  if (keys_ && journal_key_.empty()) journal_key_ = keys_->subkey("journal");
-  const auto checkpoint = journal::sign_checkpoint(journal_key_, vault_id(), store_->head(), clock_->now());
+  const auto checkpoint = sign_head(store_->head(), clock_->now());
   return write_atomic(*fs_, head_path(home_), as_bytes(journal::to_json(checkpoint).dump() + "\n"));
 }
 
@@ -213,9 +212,9 @@ Status Session::verify_granted(const Keyring& keys) {
     if (!head) return tl::unexpected(head.error());
     if (!*head) return fail(Errc::state_rolled_back, "granted.head is gone");
     if ((*head)->seq < mirrored.seq) return fail(Errc::state_rolled_back, "granted.head is older than vault.enc");
-    return store_->verify_against(mirrored, *head);
+    return store_->verify_against(mirrored, {keys.vault_id(), key}, *head);
   }
-  return store_->verify_against(mirrored);
+  return store_->verify_against(mirrored, {keys.vault_id(), key});
 }
 
 // --- sealed to a service's credential
@@ -271,10 +270,11 @@ Status Session::adopt_sealed_grant(const VaultDocument& document) {
     PV_ASSIGN(journal_key_, key_of(document, "journal"));
     PV_ASSIGN(view_key_, key_of(document, "view"));
     PV_ASSIGN(SecretBytes row_key, key_of(document, "row"));
-    PV_ASSIGN(const auto head, granted_head(crypto::SigningKey::from_seed(journal_key_).public_key()));
+    signer_ = crypto::SigningKey::from_seed(journal_key_).public_key();
+    PV_ASSIGN(const auto head, granted_head(*signer_));
     if (!head) return fail(Errc::state_rolled_back, "granted.head is gone");
     store_->unseal(std::move(row_key));
-    PV_TRY(store_->verify_against(*head));
+    PV_TRY(store_->verify_against(*head, {vault_id(), signer_}));
     PV_TRY(check_narrowed_mark());
     PV_TRY(book_.load(*store_));
   }

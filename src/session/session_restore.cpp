@@ -7,10 +7,13 @@
 
 #include "backup/backup.hpp"
 #include "crypto/sign.hpp"
+#include "journal/export.hpp"
 #include "session/epochs.hpp"
+#include "session/personal.hpp"
 #include "session/records.hpp"
 #include "session/session.hpp"
 #include "vault/blob.hpp"
+#include "vault/secret_hex.hpp"
 #include "vault/vault_key.hpp"
 
 namespace popvault {
@@ -18,29 +21,14 @@ namespace {
 
 constexpr std::size_t kRowsPerJournalRow = 100;
 
-Result<journal::Row> journal_row_of(std::string_view line) {
-  PV_ASSIGN(const Json json, Json::parse(line, {kMaxBackupLine, 16}));
-  journal::Row row;
-  row.seq = static_cast<std::uint64_t>(json["seq"].int_or(0));
-  row.at = json["at"].int_or(0);
-  row.body = json["body"].text_or("");
-  const std::int64_t number = json["kind"].int_or(-1);
-  const auto kind = number >= 0 && number <= 0xffff ? journal::kind_of(static_cast<std::uint16_t>(number)) : std::nullopt;
-  const auto hash = from_hex(json["hash"].text_or("x"));
-  if (!kind || !hash || hash->size() != row.hash.bytes.size()) return fail(Errc::backup_invalid, "a journal row");
-  row.kind = *kind;
-  std::copy(hash->begin(), hash->end(), row.hash.bytes.begin());
-  return row;
-}
-
 class JournalImport final : public BackupVisitor {
  public:
   explicit JournalImport(store::Transaction& tx) : tx_(&tx) {}
   Status record(const RecordInfo&, SecretFields) override { return {}; }
   Status text_line(std::string_view name, std::string_view line) override {
     if (name != kJournalEntry) return {};
-    PV_ASSIGN(const journal::Row row, journal_row_of(line));
-    return tx_->import_journal(row);
+    const auto row = journal::row_of_line(line);
+    return row ? tx_->import_journal(*row) : Status(fail(Errc::backup_invalid, "a journal row"));
   }
 
  private:
@@ -71,7 +59,7 @@ class RowImport final : public BackupVisitor {
     for (const store::Table table : {store::Table::agents, store::Table::policies, store::Table::settings,
                                      store::Table::purchases, store::Table::ledger})
       if (name == "rows/" + std::string(to_string(table)) + ".jsonl") return row_line(table, line);
-    return {};
+    return name == kSubjectsEntry ? session_->put_subject_line(line) : Status{};
   }
 
   // The journal row of what was put since the last one.
@@ -112,12 +100,27 @@ Status same_backup(const Result<Manifest>& read, const Manifest& manifest) {
 
 }  // namespace
 
+// {"id":"agt_...","key":"72 hex digits"}, in secret memory.
+Status Session::put_subject_line(std::string_view line) {
+  constexpr std::string_view kBegin = "{\"id\":\"", kMiddle = "\",\"key\":\"", kEnd = "\"}";
+  constexpr std::size_t kKey = 36;
+  const std::size_t middle = line.find(kMiddle);
+  const auto bad = [] { return fail(Errc::backup_invalid, "the keys of an agent's journal rows"); };
+  if (!line.starts_with(kBegin) || middle == line.npos || !line.ends_with(kEnd)) return bad();
+  const std::string_view agent = line.substr(kBegin.size(), middle - kBegin.size());
+  const std::string_view rest = line.substr(middle + kMiddle.size());
+  const auto key = secret_from_hex(SecretBytes::copy_of(as_bytes(rest.substr(0, rest.size() - kEnd.size()))), kKey);
+  return key && keys_->put_subject(agent, *key) ? Status{} : Status(bad());
+}
+
 Status Session::restore(const SecretBytes& key, const Manifest& manifest, const RecoveryKeys* recovery,
                         const ReadBackup& read) {
   if (state() != State::uninitialised) return fail(Errc::vault_exists);
   PV_ASSIGN(store_, store::Store::open(home_ + "/state.db", *clock_));
   keys_ = Keyring::create(VaultMode::passphrase, manifest.vault);
   keys_->add_owner_key(crypto::SigningKey::from_seed(owner_proof_seed(key)).public_key());
+  journal_key_ = keys_->subkey("journal");
+  signer_ = crypto::SigningKey::from_seed(journal_key_).public_key();
   vault_key_ = key.clone();
   view_key_ = keys_->subkey("view");
   store_->unseal(keys_->subkey("row"));

@@ -153,6 +153,11 @@ Status Store::load_head() {
     hash = c.blob(1);
     return false;
   }));
+  PV_TRY(db_.run("SELECT max(seq), at FROM journal WHERE kind=?1", {static_cast<std::int64_t>(journal::Kind::checkpoint)},
+                 [&](const Columns& c) {
+                   checkpoint_ = {static_cast<std::uint64_t>(c.integer(0)), c.integer(1)};
+                   return false;
+                 }));
   if (head_.seq == 0) return {};
   if (hash.size() != head_.hash.bytes.size()) return fail(Errc::journal_broken, "the last row has no hash");
   std::copy(hash.begin(), hash.end(), head_.hash.bytes.begin());
@@ -246,6 +251,17 @@ Result<std::vector<std::string>> Store::record_ids() {
 
 Result<std::vector<Row>> Store::purchases_with_status(std::string_view status) {
   return select(Table::purchases, select_from(Table::purchases) + " WHERE json_extract(body,'$.status')=?1", {status});
+}
+
+Result<std::vector<Row>> Store::purchases_where(Seconds before, std::int64_t limit,
+                                                const std::function<bool(const Row&)>& wanted) {
+  return select(Table::purchases,
+                select_from(Table::purchases) + " WHERE coalesce(json_extract(body,'$.requested_at'),0)<?1 ORDER BY id",
+                {before}, limit, wanted);
+}
+
+Status Store::drop_log() {
+  return db_.run("PRAGMA wal_checkpoint(TRUNCATE)", {}, [](const Columns&) { return false; });
 }
 
 Result<std::optional<Row>> Store::agent_with_key(std::string_view key_sha256) {
@@ -425,8 +441,8 @@ Result<Transaction> Store::begin() {
 }
 
 Transaction::Transaction(Transaction&& other) noexcept
-    : store_(std::exchange(other.store_, nullptr)), head_(other.head_), changes_(std::move(other.changes_)),
-      versions_(std::move(other.versions_)), undone_(std::move(other.undone_)) {}
+    : store_(std::exchange(other.store_, nullptr)), head_(other.head_), checkpoint_(other.checkpoint_),
+      changes_(std::move(other.changes_)), versions_(std::move(other.versions_)), undone_(std::move(other.undone_)) {}
 
 Transaction::~Transaction() {
   if (store_ == nullptr) return;
@@ -461,26 +477,29 @@ Status Transaction::put(Table table, const Row& row) {
   return {};
 }
 
-Status Transaction::journal(journal::Kind kind, Json body) {
+const Clock& Transaction::clock() const noexcept { return *store_->clock_; }
+
+Status Transaction::journal(journal::Kind kind, Json body, Seconds at) {
   if (!changes_.empty()) body.set("changes", std::exchange(changes_, {}));
   if (body.is_null()) body = Json(Json::Object{});
-  journal::Row row{head_.seq + 1, store_->clock_->now(), kind, body.dump(), {}};
+  journal::Row row{head_.seq + 1, at, kind, body.dump(), {}};
   row.hash = journal::row_hash(head_.hash, row);
+  return append(row);
+}
+
+Status Transaction::append(const journal::Row& row) {
   PV_TRY(store_->db_.run("INSERT INTO journal(seq, at, kind, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
-                         {static_cast<std::int64_t>(row.seq), row.at, static_cast<std::int64_t>(kind), row.body,
+                         {static_cast<std::int64_t>(row.seq), row.at, static_cast<std::int64_t>(row.kind), row.body,
                           ByteView(row.hash.bytes)}));
   head_ = {row.seq, row.hash};
+  if (row.kind == journal::Kind::checkpoint) checkpoint_ = {row.seq, row.at};
   return {};
 }
 
 Status Transaction::import_journal(const journal::Row& row) {
   if (row.seq != head_.seq + 1 || !(journal::row_hash(head_.hash, row) == row.hash))
     return fail(Errc::journal_broken, "row " + std::to_string(row.seq));
-  PV_TRY(store_->db_.run("INSERT INTO journal(seq, at, kind, body, hash) VALUES(?1, ?2, ?3, ?4, ?5)",
-                         {static_cast<std::int64_t>(row.seq), row.at, static_cast<std::int64_t>(row.kind), row.body,
-                          ByteView(row.hash.bytes)}));
-  head_ = {row.seq, row.hash};
-  return {};
+  return append(row);
 }
 
 Status Transaction::narrow(std::string_view what, std::string_view id) {
@@ -494,6 +513,7 @@ Status Transaction::commit() {
   if (!changes_.empty()) return fail(Errc::internal, "a change without a journal row");
   PV_TRY(store_->db_.script("COMMIT"));
   store_->head_ = head_;
+  if (checkpoint_.seq != 0) store_->checkpoint_ = checkpoint_;
   for (auto& [name, version] : versions_) store_->versions_.insert_or_assign(std::move(name), version);
   store_ = nullptr;
   return {};

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "journal/chain.hpp"
+#include "journal/audit.hpp"
 #include "os/clock.hpp"
 #include "rpc/json.hpp"
 #include "secret/secret_bytes.hpp"
@@ -42,6 +42,21 @@ struct Narrowing {
   std::string id;
 };
 
+// The newest checkpoint row; seq 0 before there is one.
+struct Checkpointed {
+  std::uint64_t seq = 0;
+  Seconds at = 0;
+};
+
+// What audit.list asks for; an empty or zero member asks for nothing.
+struct JournalQuery {
+  std::uint64_t after = 0;
+  std::string agent{};  // id: rows that name it or one of its purchases
+  Seconds since = 0;
+  std::optional<journal::Kind> kind{};
+  std::int64_t limit = 100;
+};
+
 class Store;
 
 // Everything written through it becomes durable together in commit(), or not at all.
@@ -55,7 +70,8 @@ class Transaction {
   // Insert (row.version 0) or replace the version that was read. Another version in the file is busy.
   Status put(Table table, const Row& row);
   // Appends a journal row; the rows put since the last one are named in its body as `changes`.
-  Status journal(journal::Kind kind, Json body);
+  Status journal(journal::Kind kind, Json body) { return journal(kind, std::move(body), clock().now()); }
+  Status journal(journal::Kind kind, Json body, Seconds at);
   // A row of an earlier life of this journal, as it was: it must continue the chain (journal_broken).
   Status import_journal(const journal::Row& row);
   Status narrow(std::string_view what, std::string_view id);
@@ -71,8 +87,11 @@ class Transaction {
  private:
   friend class Store;
   explicit Transaction(Store& store) : store_(&store) {}
+  const Clock& clock() const noexcept;
+  Status append(const journal::Row& row);
   Store* store_;
   journal::Head head_;
+  Checkpointed checkpoint_;
   Json::Array changes_;
   std::vector<std::pair<std::string, std::int64_t>> versions_;
   std::function<void()> undone_;
@@ -101,6 +120,8 @@ class Store {
   Result<std::vector<Row>> all(Table table);
   Result<std::vector<std::string>> record_ids();
   Result<std::vector<Row>> purchases_with_status(std::string_view status);
+  // At most `limit` purchases that were asked for before a time and are `wanted`.
+  Result<std::vector<Row>> purchases_where(Seconds before, std::int64_t limit, const std::function<bool(const Row&)>& wanted);
   Result<std::optional<Row>> agent_with_key(std::string_view key_sha256);
   Result<std::optional<Row>> record_with_alias(std::string_view alias);
   // At most `limit` records after an id and not in the trash, of one kind (or "" for all) and accepted by `wanted`.
@@ -147,19 +168,26 @@ class Store {
   Status drop_old_copy();
 
   journal::Head head() const noexcept { return head_; }
+  // Empties the write-ahead log into state.db: what was overwritten is then in neither.
+  Status drop_log();
   // After verify_against(): a row that is read later must be of the version that was verified or written since, so that
   // an older page put back into the file under us does not pass.
+  Result<std::vector<journal::Row>> journal_matching(const JournalQuery& query);
   Result<std::vector<journal::Row>> journal_after(std::uint64_t seq, std::int64_t limit);
   Result<std::optional<journal::Row>> last_of(journal::Kind kind);
   // The rows of one kind since a time, in order.
   Result<std::vector<journal::Row>> journal_of(journal::Kind kind, Seconds since);
-  // Walks the whole chain: its head, or journal_broken.
-  Result<journal::Head> verify_chain();
+  // As the table says; verify_chain() and verify_against() tell whether it is good.
+  const Checkpointed& last_checkpoint() const noexcept { return checkpoint_; }
+  // Walks the whole journal: journal_broken, checkpoint_invalid.
+  Result<journal::Audit> verify_chain(const journal::Signer& signer = {});
   // What must hold before any row is believed: the chain is whole; it is the mirrored head, or extends it by
   // rows of which at most one changes authority; every sealed row has a good MAC and is the version that the
-  // journal names last, and none is missing. Fails with journal_broken, state_rolled_back or state_corrupt.
+  // journal names last, and none is missing; every checkpoint is good. Fails with journal_broken, checkpoint_invalid,
+  // state_rolled_back or state_corrupt.
   // `granted`: a signed head that came later; up to it, rows may change authority.
-  Status verify_against(const journal::Head& mirrored, const std::optional<journal::Head>& granted = {});
+  Status verify_against(const journal::Head& mirrored, const journal::Signer& signer = {},
+                        const std::optional<journal::Head>& granted = {});
 
  private:
   friend class Transaction;
@@ -172,7 +200,8 @@ class Store {
   Result<std::set<std::string>> texts(std::string_view sql);
   Result<std::int64_t> number(std::string_view sql, std::initializer_list<Value> values = {});
   Status check_indexes();
-  Status verify_rows(const journal::Head& mirrored, const std::optional<journal::Head>& granted);
+  Status verify_rows(const journal::Head& mirrored, const journal::Signer& signer,
+                     const std::optional<journal::Head>& granted);
   Result<std::vector<journal::Row>> journal_rows(std::string_view which, std::initializer_list<Value> values);
   bool newest(Table table, std::string_view id, std::int64_t version) const;
   Status load_head();
@@ -189,6 +218,7 @@ class Store {
   const Clock* clock_;
   SecretBytes row_key_;
   journal::Head head_;
+  Checkpointed checkpoint_;
 };
 
 }  // namespace popvault::store

@@ -134,8 +134,20 @@ Result<std::vector<journal::Row>> Store::journal_of(journal::Kind kind, Seconds 
   return journal_rows("kind=?1 AND at>=?2 ORDER BY seq", {static_cast<std::int64_t>(kind), since});
 }
 
-Result<journal::Head> Store::verify_chain() {
-  journal::Verifier verifier;
+Result<std::vector<journal::Row>> Store::journal_matching(const JournalQuery& query) {
+  std::string which = "seq>?1 AND at>=?2";
+  if (query.kind) which += " AND kind=?3";
+  // A body that somebody made unreadable is nobody's.
+  if (!query.agent.empty())
+    which += " AND json_valid(body) AND (json_extract(body,'$.agent')=?4 OR json_extract(body,'$.subject')=?4"
+             " OR json_extract(body,'$.purchase') IN (SELECT id FROM purchases WHERE json_extract(body,'$.agent')=?4))";
+  const std::int64_t kind = query.kind ? static_cast<std::int64_t>(*query.kind) : 0;
+  return journal_rows(which + " ORDER BY seq LIMIT ?5",
+                      {static_cast<std::int64_t>(query.after), query.since, kind, query.agent, query.limit});
+}
+
+Result<journal::Audit> Store::verify_chain(const journal::Signer& signer) {
+  journal::Auditor verifier(signer);
   Status bad;
   PV_TRY(db_.run(kAllRows, {}, [&](const Columns& c) {
     const auto row = row_of(c);
@@ -143,7 +155,7 @@ Result<journal::Head> Store::verify_chain() {
     return bad.has_value();
   }));
   if (!bad) return tl::unexpected(bad.error());
-  return verifier.head();
+  return verifier.finish();
 }
 
 // An index that leaves rows out would hide spent money from a query while every row is in its place.
@@ -153,17 +165,19 @@ Status Store::check_indexes() {
   return answer == "ok" ? Status{} : fail(Errc::state_corrupt, "state.db is not whole");
 }
 
-Status Store::verify_against(const journal::Head& mirrored, const std::optional<journal::Head>& granted) {
-  PV_TRY(verify_rows(mirrored, granted));
+Status Store::verify_against(const journal::Head& mirrored, const journal::Signer& signer,
+                             const std::optional<journal::Head>& granted) {
+  PV_TRY(verify_rows(mirrored, signer, granted));
   // Not before: nothing is written to a file that is damaged.
   PV_TRY(db_.keep_log(false));
   // Those that money and identity hang on are made anew as well.
   return db_.script("REINDEX agents; REINDEX purchases; REINDEX ledger");
 }
 
-Status Store::verify_rows(const journal::Head& mirrored, const std::optional<journal::Head>& granted) {
+Status Store::verify_rows(const journal::Head& mirrored, const journal::Signer& signer,
+                          const std::optional<journal::Head>& granted) {
   PV_TRY(check_indexes());
-  journal::Verifier verifier;
+  journal::Auditor verifier(signer);
   Expected expected;
   std::unordered_map<std::string, std::int64_t> versions;
   std::int64_t authority_beyond = 0;
@@ -185,8 +199,9 @@ Status Store::verify_rows(const journal::Head& mirrored, const std::optional<jou
     return true;
   }));
   if (!bad) return bad;
-  if (verifier.head().seq < mirrored.seq)
-    return fail(Errc::state_rolled_back, "state.db ends at row " + std::to_string(verifier.head().seq) +
+  PV_ASSIGN(const journal::Audit audit, verifier.finish());
+  if (audit.head.seq < mirrored.seq)
+    return fail(Errc::state_rolled_back, "state.db ends at row " + std::to_string(audit.head.seq) +
                                              ", the vault knows row " + std::to_string(mirrored.seq));
   if (!met_granted) return fail(Errc::state_rolled_back, "state.db has not what was done under a grant");
   if (!met_mirror) return fail(Errc::state_rolled_back, "state.db has another history than the vault");

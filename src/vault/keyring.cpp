@@ -18,6 +18,8 @@ constexpr std::size_t kKeySize = 32;
 constexpr unsigned kSchema = 2;
 constexpr std::string_view kEpoch = "epoch.";
 constexpr std::string_view kOwnerKey = "owner.key.";
+constexpr std::string_view kSubject = "subject.";
+constexpr std::size_t kPeriodSize = 4;
 constexpr std::size_t kIdCharacters = 26;
 
 tl::unexpected<Error> corrupt(std::string_view member) {
@@ -137,6 +139,9 @@ Status Keyring::read_member(std::string_view name, const SecretBytes& value) {
     crypto::PublicKey key;
     if (!read_hex(as_text(value.reveal(SecretAccess{})), key.bytes)) return corrupt("owner.key");
     owner_keys_.push_back(key);
+  } else if (name.starts_with(kSubject)) {
+    const auto member = secret_from_hex(value, kPeriodSize + kKeySize);
+    if (!member || !put_subject(name.substr(kSubject.size()), *member)) return corrupt("subject");
   } else if (!known_member(name)) {
     unknown_.set(name, value.clone());
   }
@@ -158,6 +163,7 @@ VaultDocument Keyring::to_document() const {
     out.set_text("recovery.key", recovery_key_->hex());
     out.set("recovery.signing", secret_to_hex(recovery_signing_));
   }
+  for (const auto& [agent, member] : subjects()) out.set(std::string(kSubject) + agent, secret_to_hex(member));
   out.set_text("frozen", frozen_ ? "1" : "0");
   if (granted_) out.set_text("granted", "1");
   out.set_text("journal_seq", std::to_string(journal_.sequence));
@@ -172,6 +178,8 @@ Keyring Keyring::clone() const {
   out.mode_ = mode_;
   out.umk_ = umk_.clone();
   for (const auto& entry : epochs_) out.epochs_.emplace(entry.first, entry.second.clone());
+  for (const auto& [agent, subject] : subjects_)
+    out.subjects_.emplace(agent, Subject{subject.period, subject.key.clone()});
   out.owner_keys_ = owner_keys_;
   if (recovery_key_) out.set_recovery(*recovery_key_, recovery_signing_.clone());
   out.frozen_ = frozen_;
@@ -206,6 +214,61 @@ Result<SecretBytes> Keyring::backup_key(std::uint32_t epoch) const {
   const auto found = epochs_.find(epoch);
   if (found == epochs_.end()) return fail(Errc::not_found, "epoch");
   return crypto::hkdf_sha256(found->second, "popvault:backup");
+}
+
+namespace {
+SecretBytes next_period_key(const SecretBytes& key) { return crypto::hkdf_sha256(key, "popvault:subject:next"); }
+}  // namespace
+
+bool Keyring::begin_subject(std::string_view agent, std::uint32_t period) {
+  if (subjects_.size() >= kMaxSubjects && !has_subject(agent)) return false;
+  subjects_.insert_or_assign(std::string(agent), Subject{period, crypto::random_secret(kKeySize)});
+  return true;
+}
+
+void Keyring::drop_subject(std::string_view agent) {
+  if (const auto at = subjects_.find(agent); at != subjects_.end()) subjects_.erase(at);
+}
+
+std::optional<SecretBytes> Keyring::subject_key(std::string_view agent, std::uint32_t period) const {
+  const auto at = subjects_.find(agent);
+  if (at == subjects_.end() || period < at->second.period) return std::nullopt;
+  SecretBytes key = at->second.key.clone();
+  for (std::uint32_t n = at->second.period; n < period; ++n) key = next_period_key(key);
+  return crypto::hkdf_sha256(key, "popvault:subject:payload");
+}
+
+std::uint32_t Keyring::subject_since(std::string_view agent) const {
+  const auto at = subjects_.find(agent);
+  return at == subjects_.end() ? 0 : at->second.period;
+}
+
+bool Keyring::forget_before(std::uint32_t period) {
+  bool changed = false;
+  for (auto& [agent, subject] : subjects_)
+    for (; subject.period < period; ++subject.period, changed = true) subject.key = next_period_key(subject.key);
+  return changed;
+}
+
+std::vector<std::pair<std::string, SecretBytes>> Keyring::subjects() const {
+  std::vector<std::pair<std::string, SecretBytes>> out;
+  for (const auto& [agent, subject] : subjects_) {
+    SecretBytes member = SecretBytes::zeros(kPeriodSize + kKeySize);
+    const auto bytes = member.reveal(SecretAccess{});
+    for (std::size_t i = 0; i < kPeriodSize; ++i) bytes[i] = static_cast<std::uint8_t>(subject.period >> (24 - 8 * i));
+    const auto key = std::as_const(subject.key).reveal(SecretAccess{});
+    std::copy(key.begin(), key.end(), bytes.begin() + kPeriodSize);
+    out.emplace_back(agent, std::move(member));
+  }
+  return out;
+}
+
+bool Keyring::put_subject(std::string_view agent, const SecretBytes& member) {
+  if (member.size() != kPeriodSize + kKeySize || !valid_record_name(agent) || subjects_.size() >= kMaxSubjects) return false;
+  ByteReader in(member.reveal(SecretAccess{}));
+  const std::uint32_t period = *in.u32();
+  subjects_.insert_or_assign(std::string(agent), Subject{period, SecretBytes::copy_of(*in.take(kKeySize))});
+  return true;
 }
 
 std::vector<std::uint32_t> Keyring::epochs() const {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -22,6 +23,8 @@
 #include "vault/vault_file.hpp"
 
 namespace popvault {
+
+constexpr std::size_t kMaxSubjects = 2000;
 
 // The journal's head as vault.enc knows it.
 struct JournalMirror {
@@ -74,6 +77,23 @@ class Keyring {
   // of its live epochs.
   Result<SecretBytes> backup_key(std::uint32_t epoch) const;
 
+  // The keys of what the journal tells of one agent (docs/JOURNAL_FORMAT.md, "Personal payloads"): one for each period,
+  // each made from the one before, so that only the oldest that is still wanted is kept and none before it can be had.
+  bool has_subject(std::string_view agent) const { return subjects_.contains(agent); }
+  // A new random key from this period on, in place of one that there may be. False, and nothing is done, when there are
+  // kMaxSubjects already.
+  bool begin_subject(std::string_view agent, std::uint32_t period);
+  void drop_subject(std::string_view agent);
+  // None when there is none, or when the period's key was given up.
+  std::optional<SecretBytes> subject_key(std::string_view agent, std::uint32_t period) const;
+  // The oldest period that there is a key for; 0 without the agent.
+  std::uint32_t subject_since(std::string_view agent) const;
+  // Gives up every key of a period before this one. False when there was none.
+  bool forget_before(std::uint32_t period);
+  // As vault.enc holds them: "agent id" -> u32 period, key; for a backup and back.
+  std::vector<std::pair<std::string, SecretBytes>> subjects() const;
+  bool put_subject(std::string_view agent, const SecretBytes& member);
+
   // New records go into the highest live epoch.
   std::uint32_t current_epoch() const noexcept { return epochs_.rbegin()->first; }
   std::vector<std::uint32_t> epochs() const;
@@ -96,6 +116,11 @@ class Keyring {
   std::string vault_id_;
   VaultMode mode_ = VaultMode::passphrase;
   SecretBytes umk_;
+  struct Subject {
+    std::uint32_t period;
+    SecretBytes key;
+  };
+  std::map<std::string, Subject, std::less<>> subjects_;
   std::map<std::uint32_t, SecretBytes> epochs_;  // never empty
   std::vector<crypto::PublicKey> owner_keys_;
   std::optional<crypto::X25519PublicKey> recovery_key_;

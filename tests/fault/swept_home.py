@@ -40,7 +40,7 @@ POLICY = {"merchants": [{"origin": "https://shop.example"}], "currency": "USD", 
 
 # Rows that an unlock or a lock writes by itself, and those that say what is about to be done.
 PASSING = {"unlocked", "locked", "unlock_failed", "proof_rejected", "record_opened", "recovery_resealed", "recovery_used",
-           "agent_executable"}
+           "agent_executable", "checkpoint"}
 ID = re.compile(r"\b[a-z]{3}_[a-z2-7]{26}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

@@ -121,7 +121,7 @@ bool passing(journal::Kind kind) {
   using enum journal::Kind;
   constexpr journal::Kind kPassing[] = {unlocked,           locked,        unlock_failed, frozen,       narrowed_locked,
                                         narrowings_applied, record_opened, epoch_drained, epoch_destroyed,
-                                        recovery_used,      recovery_resealed};
+                                        recovery_used,      recovery_resealed, checkpoint};
   return std::find(std::begin(kPassing), std::end(kPassing), kind) != std::end(kPassing);
 }
 
