@@ -36,4 +36,7 @@ class FileSource final : public ByteSource {
   crypto::Sha256 hash_;
 };
 
+// The whole of a file to another's present offset. Fails with io_error or disk_full.
+Status copy_whole(Fs& fs, int from, int to);
+
 }  // namespace popvault

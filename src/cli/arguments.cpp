@@ -399,11 +399,29 @@ void Parser::grants() {
 }
 
 void Parser::audit() {
+  AuditOptions& a = out_.audit;
   CLI::App* const audit = command("audit", "the journal", std::nullopt);
+  const auto after = [&](CLI::App* sub) {
+    sub->add_option("--after", a.after, "only rows after this number")->check(CLI::NonNegativeNumber);
+  };
   CLI::App* const list = command(audit, "list", "show its rows", Verb::audit_list);
-  list->add_option("--after", out_.audit.after, "only rows after this number")->check(CLI::NonNegativeNumber);
-  list->add_option("--limit", out_.audit.limit, "at most so many")->check(CLI::Range(1, 1000));
-  command(audit, "verify", "check that nothing was changed or cut", Verb::audit_verify);
+  after(list);
+  list->add_option("--limit", a.limit, "at most so many")->check(CLI::Range(1, 1000));
+  list->add_option("--agent", a.agent, "only rows about this agent and its purchases");
+  list->add_option("--since", a.since, "only rows since then: 24h, 7d, 2026-11-22 or 2026-11-22T10:00:00Z");
+  list->add_option("--kind", a.kind, "only rows of this kind, such as purchase_requested");
+  CLI::App* const verify = command(audit, "verify", "check that nothing was changed or cut", Verb::audit_verify);
+  verify->add_option("--file", a.file, "check an exported file instead, without the daemon");
+  verify->add_option("--public-key", a.public_key, "with --file: the vault's key, as audit verify shows it");
+  CLI::App* const save = command(audit, "export", "write it to a new file that anybody can check", Verb::audit_export);
+  save->add_option("file", a.file, "the new file")->required();
+  save->add_option("--format", a.format, "jsonl, a line of JSON for each row")->check(CLI::IsMember({"jsonl"}));
+  after(save);
+  proof(save);
+  CLI::App* const purge =
+      command(audit, "purge", "destroy what it tells personally of an agent; the rows stay", Verb::audit_purge);
+  purge->add_option("--subject", a.subject, "the agent")->required();
+  proof(purge);
 }
 
 void Parser::epochs() {

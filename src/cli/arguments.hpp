@@ -66,6 +66,8 @@ enum class Verb : std::uint8_t {
   revoke_grant,
   audit_list,
   audit_verify,
+  audit_export,
+  audit_purge,
   rotate,
   epochs,
   completion,
@@ -167,6 +169,11 @@ struct EpochOptions {
 };
 
 struct AuditOptions {
+  std::optional<std::string> file;        // of verify and export
+  std::optional<std::string> public_key;  // hex
+  std::optional<std::string> agent, since, kind;
+  std::string format = "jsonl";
+  std::string subject;  // an agent's name or id
   std::optional<std::int64_t> after;
   int limit = 100;
 };

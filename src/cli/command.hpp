@@ -94,6 +94,8 @@ Result<Output> revoke_grant(const Context&);
 // audit_commands.cpp
 Result<Output> list_journal(const Context&);
 Result<Output> verify_journal(const Context&);
+Result<Output> export_journal(const Context&);
+Result<Output> purge_subject(const Context&);
 // epoch_commands.cpp
 Result<Output> rotate_epoch(const Context&);
 Result<Output> list_epochs(const Context&);

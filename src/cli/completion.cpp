@@ -36,7 +36,8 @@ constexpr Entry kEntries[] = {
     {"policy",
      "set show unset kill --merchant --processor --record --per-use --per-day --per-month --currency --uses-per-hour "
      "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
-    {"config", "get set browser.endpoint allow_loopback_http lock.after lock.idle approvals.proof --passphrase-fd"},
+    {"config",
+     "get set browser.endpoint allow_loopback_http journal.retention_days lock.after lock.idle approvals.proof --passphrase-fd"},
     {"approvals", "--watch"},
     {"approve", "--force --passphrase-fd"},
     {"deny", ""},
@@ -44,7 +45,9 @@ constexpr Entry kEntries[] = {
     {"grant", "--record --ttl --seal --passphrase-fd"},
     {"grants", ""},
     {"revoke", ""},
-    {"audit", "list verify --after --limit"},
+    {"audit",
+     "list verify export purge --after --limit --agent --since --kind --file --public-key --format --subject "
+     "--passphrase-fd"},
     {"completion", "bash zsh fish"},
 };
 

@@ -27,12 +27,13 @@ Output settings_output(const Json& settings) {
 
 Result<Json> config_value(const std::string& key, const std::string& text) {
   if (text == "none" || text == "null") return Json();
-  if (key.starts_with("lock.")) {
-    std::int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const bool days = key == "journal.retention_days";
+  if (days || key.starts_with("lock.")) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc{} || end != text.data() + text.size())
-      return fail(Errc::invalid_field, key + " takes seconds, or none");
-    return Json(seconds);
+      return fail(Errc::invalid_field, key + (days ? " takes days, or none" : " takes seconds, or none"));
+    return Json(number);
   }
   if (key != "allow_loopback_http") return Json(text);
   if (text == "true") return Json(true);

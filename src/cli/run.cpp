@@ -68,6 +68,8 @@ constexpr std::array kCommands = {
     Row{Verb::revoke_grant, revoke_grant},
     Row{Verb::audit_list, list_journal},
     Row{Verb::audit_verify, verify_journal},
+    Row{Verb::audit_export, export_journal},
+    Row{Verb::audit_purge, purge_subject},
     Row{Verb::rotate, rotate_epoch},
     Row{Verb::epochs, list_epochs},
     Row{Verb::completion, print_completion},

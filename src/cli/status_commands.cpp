@@ -12,7 +12,7 @@ constexpr const char* kShown[] = {
     "state",         "mode",    "isolation",         "frozen",     "expires_at",
     "vault",         "home",    "version",           "build",      "secret_memory",
     "browser",       "records", "trash", "pending_approvals", "bad_proofs", "failed_recoveries",
-    "proof_strength"};
+    "proof_strength", "journal_key"};
 
 // Only an unlocked vault can tell whether it has words.
 std::string recovery_line(const Json& status) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "session/checkpoints.hpp"
 #include "session/epochs.hpp"
 #include "log/log.hpp"
+#include "session/personal.hpp"
 #include "session/purchase_ends.hpp"
 #include "session/record_changes.hpp"
 
@@ -90,6 +92,7 @@ Status Application::recall_sightings() {
 namespace {
 constexpr std::int64_t kSweepBatch = 8;
 constexpr std::int64_t kTidyAfterMs = 250;
+constexpr Seconds kRetentionEvery = 3600;
 }  // namespace
 
 void Application::after_unlock() {
@@ -100,6 +103,8 @@ void Application::after_unlock() {
   if (const Status kept = keep_schedule(); !kept) log_warning("keeping the epochs' schedule: " + kept.error().message());
   tidying = loop.after(kTidyAfterMs, [this] {
     if (session.state() != State::unlocked) return;
+    retention_at = 0;
+    if (const Status kept = keep_journal(); !kept) log_warning("keeping the journal: " + kept.error().message());
     const auto removed = remove_orphans(session);
     if (!removed) return log_warning("looking for blobs without a record: " + removed.error().message());
     if (*removed > 0) log_info(std::to_string(*removed) + " blobs without a record were removed");
@@ -114,6 +119,23 @@ Status Application::keep_schedule() {
   if (near) start_sweep();
   PV_TRY(shred_overdue(session));
   return destroy_drained(session);
+}
+
+void Application::after_request() {
+  if (checkpointing || session.state() != State::unlocked || !checkpoint_due(session)) return;
+  checkpointing = true;
+  loop.post([this] {
+    checkpointing = false;
+    if (const Status kept = keep_checkpoints(session); !kept) log_warning("a checkpoint of the journal: " + kept.error().message());
+  });
+}
+
+Status Application::keep_journal() {
+  PV_TRY(keep_checkpoints(session));
+  const Seconds now = session.clock().now();
+  if (now >= retention_at && now - retention_at < kRetentionEvery) return {};
+  retention_at = now;
+  return keep_retention(session);
 }
 
 void Application::start_sweep() {

@@ -48,6 +48,9 @@ struct Application {
   std::vector<Request> requests{};                             // of this turn of the loop
   PurchaseWatchers watchers{};
   unsigned verifying = 0;                                      // backups
+  bool exporting = false;                                      // the journal
+  bool checkpointing = false;                                  // one was posted to the loop
+  Seconds retention_at = 0;                                    // when it was looked for last what is too old
   bool backing_up = false;                                     // or restoring
   unsigned bad_recoveries = 0;                                 // since the last good one
   unsigned bad_proofs = 0;                                     // since the last good one
@@ -80,6 +83,10 @@ struct Application {
   Status keep_schedule();
   // Moves what still points to older epochs, a few records at a time between other requests.
   void start_sweep();
+  // After each request: a checkpoint of the journal that is due is written later on the loop, in a commit of its own.
+  void after_request();
+  // The journal's daily checkpoint, and once an hour what its retention says.
+  Status keep_journal();
   // Overdue purchases end, and those who wait for them are told.
   Status expire();
   // A purchase that is being filled by nobody, because a row could not be written, becomes outcome_unknown.

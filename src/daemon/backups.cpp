@@ -91,18 +91,6 @@ Json to_json(const Manifest& manifest) {
   return out;
 }
 
-Status copy_all(Fs& fs, int from, int to) {
-  if (lseek(from, 0, SEEK_SET) != 0) return fail(Errc::io_error, "reading the backup");
-  FileSource source(fs, from);
-  FileSink sink(fs, to);
-  Bytes piece(256 * 1024);
-  while (true) {
-    PV_ASSIGN(const std::size_t n, source.read(piece));
-    if (n == 0) return {};
-    PV_TRY(sink.write(ByteView(piece).first(n)));
-  }
-}
-
 // One backup on its way: records a few at a time between other requests, then the rest, then it is opened and checked
 // off the loop, and only then it counts.
 class BackupJob : public std::enable_shared_from_this<BackupJob> {
@@ -215,7 +203,7 @@ class BackupJob : public std::enable_shared_from_this<BackupJob> {
     auto read = std::make_shared<Result<Manifest>>(fail(Errc::internal));
     app_->loop.offload_apart(
         [self = shared_from_this(), read, &fs = app_->session.fs()] {
-          Status ready = copy_all(fs, self->made_.get(), self->file_.get());
+          Status ready = copy_whole(fs, self->made_.get(), self->file_.get());
           if (ready && fs.sync(self->file_.get()) != 0) ready = fail(Errc::io_error, "syncing the backup");
           if (ready && lseek(self->file_.get(), 0, SEEK_SET) != 0) ready = fail(Errc::io_error, "reading the backup");
           IgnoringVisitor nothing;

@@ -89,6 +89,8 @@ constexpr Method kOwnerMethods[] = {
     {"backup.restore",     kUninitialised, Proof::none,  false, o::backup_restore},
     {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
     {"audit.verify",       kMade,          Proof::none,  false, o::audit_verify},
+    {"audit.export",       kUnlocked,      Proof::fresh, false, o::audit_export},
+    {"audit.purge",        kUnlocked,      Proof::fresh, false, o::audit_purge},
 };
 
 // Looking is no use: it does not put the idle lock off.
@@ -208,6 +210,7 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed
   close_elsewhere(std::move(call.bundle));
   close_elsewhere(std::move(call.file));
   if (!done) reply->error(done.error());
+  app.after_request();
 }
 
 }  // namespace popvault::daemon

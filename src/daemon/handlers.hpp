@@ -82,6 +82,8 @@ Status backup_verify(Application&, Call&);
 Status backup_restore(Application&, Call&);
 Status audit_list(Application&, Call&);
 Status audit_verify(Application&, Call&);
+Status audit_export(Application&, Call&);
+Status audit_purge(Application&, Call&);
 }  // namespace owner_methods
 
 }  // namespace popvault::daemon

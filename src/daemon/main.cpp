@@ -138,10 +138,11 @@ Result<Descriptor> take_socket(const Startup& startup, const std::string& path) 
 void housekeeping(Application& app, std::unique_ptr<Timer>& timer) {
   timer = app.loop.after(kHousekeepingMs, [&app, &timer] {
     if (app.session.state() == State::unlocked)
-      for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings(), app.keep_schedule()})
+      for (const Status& done : {app.expire(), app.settle_stranded(), app.session.fold_narrowings(), app.keep_schedule(),
+                                app.keep_journal()})
         if (!done) log_warning(done.error().message());
     if (app.session.state() == State::granted)
-      for (const Status& done : {app.expire(), app.settle_stranded()})
+      for (const Status& done : {app.expire(), app.settle_stranded(), app.keep_journal()})
         if (!done) log_warning(done.error().message());
     housekeeping(app, timer);
   });

@@ -6,6 +6,7 @@
 #include "daemon/handlers.hpp"
 #include "log/log.hpp"
 #include "rpc/params.hpp"
+#include "session/personal.hpp"
 
 namespace popvault::daemon {
 namespace {
@@ -168,7 +169,8 @@ Status agent_add(Application& app, Call& call) {
   PV_TRY(tx.put(store::Table::agents, row));
   Json body;
   body.set("agent", row.id);
-  body.set("name", name);
+  session.begin_subject(row.id);
+  set_personal(session, body, row.id, Json::Object{{"name", name}});
   PV_TRY(tx.journal(journal::Kind::agent_added, std::move(body)));
   PV_TRY(session.commit(tx));
   Json out;

@@ -3,6 +3,7 @@
 #include "daemon/browser.hpp"
 #include "daemon/handlers.hpp"
 #include "rpc/params.hpp"
+#include "session/personal.hpp"
 
 namespace popvault::daemon::owner_methods {
 namespace {
@@ -13,7 +14,8 @@ Json default_of(std::string_view key) {
 
 Result<Json> settings_json(Session& session, const std::string& only) {
   Json settings{Json::Object{}};
-  for (const char* key : {"allow_loopback_http", kApprovalsProof.data(), "browser.endpoint", "lock.after", "lock.idle"}) {
+  for (const char* key : {"allow_loopback_http", kApprovalsProof.data(), "browser.endpoint",
+                          "journal.retention_days", "lock.after", "lock.idle"}) {
     if (!only.empty() && only != key) continue;
     PV_ASSIGN(const auto row, session.store().get(store::Table::settings, key));
     settings.set(key, row ? row->body["value"] : default_of(key));
@@ -27,6 +29,13 @@ Result<Json> settings_json(Session& session, const std::string& only) {
 constexpr std::int64_t kShortestLock = 60;
 constexpr std::int64_t kLongestLock = 24 * 3600;
 
+Status check_retention(const Json& value) {
+  const std::int64_t days = value.int_or(0);
+  return value.is_null() || (days >= kLeastRetentionDays && days <= kMostRetentionDays)
+             ? Status{}
+             : fail(Errc::invalid_field, "journal.retention_days is a number of days from 7 to 36500, or null");
+}
+
 Status check_setting(const std::string& key, const Json& value) {
   if (key == "allow_loopback_http")
     return value.boolean() != nullptr ? Status{} : fail(Errc::invalid_field, "allow_loopback_http is true or false");
@@ -39,6 +48,7 @@ Status check_setting(const std::string& key, const Json& value) {
     const std::string level = value.text_or("");
     return level == "fresh" || level == "session" ? Status{} : fail(Errc::invalid_field, "approvals.proof is fresh or session");
   }
+  if (key == kRetentionRow) return check_retention(value);
   if (key != "browser.endpoint") return fail(Errc::not_found, "setting");
   if (value.is_null()) return {};
   if (value.string() == nullptr) return fail(Errc::invalid_field, "browser.endpoint is an address");

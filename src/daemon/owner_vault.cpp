@@ -160,6 +160,8 @@ Status vault_status(Application& app, Call& call) {
   out.set("home", session.home());
   out.set("injector_sha256", app.injector_sha256);
   out.set("isolation", "user");
+  const auto& journal_key = session.journal_key();
+  out.set("journal_key", journal_key ? Json(journal_key->hex()) : Json());
   out.set("last_backup", Json());
   out.set("mode", mode_of(app));
   out.set("pending_approvals", 0);

@@ -30,6 +30,12 @@ std::optional<Kind> kind_of(std::uint16_t number) noexcept {
   return info != nullptr ? std::optional(info->kind) : std::nullopt;
 }
 
+std::optional<Kind> kind_of(std::string_view word) noexcept {
+  for (const KindInfo& info : kKinds)
+    if (info.word == word) return info.kind;
+  return std::nullopt;
+}
+
 std::string_view to_string(Kind kind) noexcept {
   const KindInfo* info = find(kind);
   return info != nullptr ? info->word : "?";

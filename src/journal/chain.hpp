@@ -21,6 +21,7 @@ enum class Kind : std::uint16_t {
 };
 // Null for a number that is not in the list.
 std::optional<Kind> kind_of(std::uint16_t number) noexcept;
+std::optional<Kind> kind_of(std::string_view word) noexcept;
 std::string_view to_string(Kind kind) noexcept;
 bool changes_authority(Kind kind) noexcept;
 
