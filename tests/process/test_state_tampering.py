@@ -322,7 +322,7 @@ class Tampering(unittest.TestCase):
 
     def test_journal_edits(self):
         cases = {
-            "edit a body": ["UPDATE journal SET body = replace(body, '\"', ' \"') WHERE seq = 4"],
+            "edit a body": ["UPDATE journal SET body = replace(body, '\"', ' \"') WHERE seq = 5"],
             "edit a time": ["UPDATE journal SET at = at + 1 WHERE seq = 3"],
             "edit a kind": ["UPDATE journal SET kind = kind + 1 WHERE seq = 3"],
             "edit a hash": ["UPDATE journal SET hash = zeroblob(32) WHERE seq = 3"],
@@ -345,7 +345,7 @@ class Tampering(unittest.TestCase):
                 self.refused()
 
     def test_audit_verify_finds_it_while_locked(self):
-        self.edit("UPDATE journal SET body = replace(body, '\"', ' \"') WHERE seq = 4")
+        self.edit("UPDATE journal SET body = replace(body, '\"', ' \"') WHERE seq = 5")
         self.home.start()
         answer = self.home.run("audit", "verify")
         self.assertEqual((answer.code, answer.reason), (1, "journal_broken"), repr(answer))
