@@ -14,7 +14,7 @@ constexpr std::int64_t kFarthest = 520;  // periods ahead of the clock that are 
 // journal's digest of the older row could.
 constexpr std::string_view kOfPurchases[] = {"executable", "item", "merchant", "page_url",
                                             "request_hash", "salt", "text"};
-constexpr std::string_view kOpen[] = {"awaiting_approval", "approved", "filling"};
+constexpr std::string_view kOpen[] = {"awaiting_approval", "approved", "filling", "outcome_unknown"};
 
 // "PVPP1" || u16 size || vault id || u16 size || agent id || u32 period
 Bytes associated(Session& session, std::string_view agent, std::uint32_t period) {
@@ -49,6 +49,11 @@ Status forget(Session& session, const std::vector<store::Row>& purchases, Json b
   body.set("purchases", static_cast<std::int64_t>(purchases.size()));
   PV_TRY(tx.journal(journal::Kind::subject_purged, std::move(body)));
   return session.commit(tx, change);
+}
+
+Status drop_log(Session& session) {
+  const Status dropped = session.store().drop_log();
+  return dropped ? dropped : fail(dropped.error().code, "it is done, but state.db-wal still holds what was there: " + dropped.error().detail);
 }
 
 }  // namespace
@@ -113,7 +118,7 @@ Result<std::int64_t> purge_subject(Session& session, const store::Row& agent) {
     return row.body["agent"].text_or("") == agent.id && (!is_over(row) || holds_personal(row));
   }));
   const auto open = std::find_if_not(purchases.begin(), purchases.end(), is_over);
-  if (open != purchases.end()) return fail(Errc::wrong_status, open->id + " is not over: cancel, deny or fill it first");
+  if (open != purchases.end()) return fail(Errc::wrong_status, open->id + " is not over: deny, settle or release it first");
   const bool goes_on = agent.body["status"].text_or("") != "revoked";
   const std::uint32_t period = personal_period(session.clock().now());
   const auto change = [&](Keyring& keys) {
@@ -131,7 +136,7 @@ Result<std::int64_t> purge_subject(Session& session, const store::Row& agent) {
                   std::move(body), done == 0 ? KeyChange(change) : KeyChange{}));
     done = end;
   } while (done < purchases.size());
-  PV_TRY(session.store().drop_log());
+  PV_TRY(drop_log(session));
   return static_cast<std::int64_t>(done);
 }
 
@@ -151,7 +156,7 @@ Status keep_retention(Session& session) {
   body.set("before", before);
   body.set("why", "retention");
   PV_TRY(forget(session, purchases, std::move(body), [&](Keyring& keys) { keys.forget_before(period); }));
-  return session.store().drop_log();
+  return drop_log(session);
 }
 
 }  // namespace popvault

@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import programs, scan
+from support.journal_reader import verify_export
 from support.home import CARD, PASSPHRASE, Answer, Failed, Home
 from support.owner_key import OwnerKey
 
@@ -323,6 +324,14 @@ class Restore(Case):
         self.assertEqual(kinds[0], "vault_created")
         self.assertIn("vault_restored", kinds)
         self.assertTrue(asked["purchase"])
+        # What the journal tells of the agent came along, and its older checkpoints are taken as those of an older key.
+        (added,) = fresh.cli("audit", "list", "--kind", "agent_added").json
+        self.assertEqual(added["body"]["name"], "helper")
+        exported = os.path.join(fresh.base, "journal.jsonl")
+        key = fresh.cli("audit", "export", exported, passphrase=NEW_PASSPHRASE).json["public_key"]
+        self.assertNotEqual(key, home.cli("audit", "verify").json["public_key"])
+        fresh.cli("audit", "verify", "--file", exported, "--public-key", key)
+        verify_export(exported, bytes.fromhex(key))
         # The files again: other keys, other blobs, and the card is what it was.
         again = self.back_up_of(fresh, home.words)
         self.assertEqual(again["counter"], 2)

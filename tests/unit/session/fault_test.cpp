@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <map>
 
+#include "session/checkpoints.hpp"
 #include "session/epochs.hpp"
+#include "session/personal.hpp"
 #include "session/record_changes.hpp"
 #include "session/records.hpp"
 #include "session/session.hpp"
@@ -48,6 +50,33 @@ store::Row first_record(Session& session) {
 
 Status enroll(Session& session) {
   return session.enroll_recovery(crypto::x25519_public(words()), SecretBytes::copy_of(Bytes(32, 6)));
+}
+
+// An agent with a purchase that is over.
+Status enroll_agent(Session& session) {
+  session.begin_subject("agt_one");
+  PV_ASSIGN(auto tx, session.begin());
+  Json agent, purchase;
+  agent.set("status", "active");
+  purchase.set("agent", "agt_one");
+  purchase.set("status", "denied");
+  purchase.set("text", "private");
+  PV_TRY(tx.put(store::Table::agents, {"agt_one", 0, agent}));
+  PV_TRY(tx.put(store::Table::purchases, {"pur_one", 0, purchase}));
+  PV_TRY(tx.journal(journal::Kind::agent_added, {}));
+  return session.commit(tx);
+}
+
+Status purge(Session& session) {
+  PV_ASSIGN(const auto agent, session.store().get(store::Table::agents, "agt_one"));
+  PV_TRY(purge_subject(session, *agent));
+  return {};
+}
+
+Status checkpoint(Session& session) {
+  PV_ASSIGN(auto tx, session.begin());
+  PV_TRY(append_checkpoint(session, tx));
+  return session.commit(tx);
 }
 
 Status edit(Session& session) {
@@ -110,6 +139,8 @@ const std::vector<Verb>& verbs() {
       {"rotate", Begin::unlocked, [](Session& s) { return rotate(s, "owner"); }},
       {"re-encrypt", Begin::unlocked, [](Session& s) { return rewrap(s, {first_record(s)}); }, false,
        [](Session& s) { return rotate(s, "owner"); }},
+      {"purge", Begin::unlocked, purge, false, enroll_agent},
+      {"checkpoint", Begin::unlocked, checkpoint},
       {"note", Begin::unlocked, [](Session& s) { return s.note(journal::Kind::recovery_failed, {}); }},
   };
   return kVerbs;
@@ -152,6 +183,15 @@ std::string state_of(MemoryFs& files) {
     records.emplace(view ? view->label : "?", (opens ? " opens" : " does not open") + trashed);
   }
   for (const auto& [label, what] : records) out.append("; ").append(label).append(what);
+  // What is purged and its key go together.
+  const auto purchase = s.store().get(store::Table::purchases, "pur_one");
+  if (purchase && *purchase) {
+    const bool purged = (*purchase)->body["text"].is_null();
+    Json body, fields;
+    fields.set("name", "x");
+    set_personal(s, body, "agt_one", fields);
+    out.append(purged ? "; purged" : "; private").append(body.is_null() ? " without a key" : "");
+  }
   const auto journal = s.store().journal_after(0, 1000);
   if (!journal || !s.verify_mirror()) return "journal";
   for (const journal::Row& row : *journal)

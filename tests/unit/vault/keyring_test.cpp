@@ -127,6 +127,41 @@ TEST(Keyring, OwnerKeysAreASet) {
   EXPECT_TRUE(keys.owner_keys().empty());
 }
 
+TEST(Keyring, SubjectKeysGoForwardsOnly) {
+  Keyring keys = Keyring::create(VaultMode::passphrase);
+  EXPECT_FALSE(keys.subject_key("agt_one", 10));
+  ASSERT_TRUE(keys.begin_subject("agt_one", 10));
+  EXPECT_FALSE(keys.subject_key("agt_one", 9)) << "before it began";
+  const auto tenth = keys.subject_key("agt_one", 10), twelfth = keys.subject_key("agt_one", 12);
+  ASSERT_TRUE(tenth && twelfth);
+  EXPECT_NE(*tenth, *twelfth);
+  Keyring read = Keyring::from_document(keys.to_document()).value();
+  EXPECT_EQ(read.subject_key("agt_one", 12), twelfth) << "kept in vault.enc";
+  EXPECT_TRUE(read.forget_before(12));
+  EXPECT_FALSE(read.forget_before(12)) << "done already";
+  EXPECT_FALSE(read.subject_key("agt_one", 10));
+  EXPECT_FALSE(read.subject_key("agt_one", 11));
+  EXPECT_EQ(read.subject_key("agt_one", 12), twelfth) << "the newer weeks stay as they were";
+  EXPECT_EQ(keys.clone().subject_key("agt_one", 10), tenth);
+  read.drop_subject("agt_one");
+  EXPECT_FALSE(read.has_subject("agt_one"));
+  EXPECT_FALSE(read.to_document().has("subject.agt_one"));
+}
+
+TEST(Keyring, MalformedSubjectsAreRefused) {
+  Keyring keys = Keyring::create(VaultMode::passphrase);
+  for (const char* name : {"subject.", "subject.A", "subject.a/b"}) {
+    VaultDocument document = keys.to_document();
+    document.set_text(name, std::string(72, '0'));
+    EXPECT_FALSE(Keyring::from_document(document)) << name;
+  }
+  VaultDocument document = keys.to_document();
+  document.set_text("subject.agt_one", std::string(70, '0'));
+  EXPECT_EQ(Keyring::from_document(document).error().code, Errc::vault_corrupt);
+  document.set_text("subject.agt_one", std::string(72, '0'));
+  EXPECT_TRUE(Keyring::from_document(document)) << "the control";
+}
+
 TEST(SecretHex, BothWaysForEveryByte) {
   Bytes all(256);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i);
