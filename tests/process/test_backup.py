@@ -13,8 +13,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import programs, scan
-from support.journal_reader import verify_export
 from support.home import CARD, PASSPHRASE, Answer, Failed, Home
+from support.journal_reader import verify_export
 from support.owner_key import OwnerKey
 
 NEW_PASSPHRASE = "another nine lanterns on the pier"
