@@ -173,6 +173,11 @@ NEW_AGENT = {"name": "new", **NEW_AGENT_KEY}
 # RFC 8032, section 7.1, test 1.
 AUTHENTICATOR = {"kind": "raw", "label": "New", "public_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"}
 
+def ended(home, owner, ids):
+    asked(home, owner, ids)
+    owner.call("purchase.deny", purchase=ids["purchase"])
+
+
 VERBS = [
     # The vault itself.
     Verb("vault.init", {"mode": "passphrase"}, {"key": KEY}, start="none"),
@@ -220,6 +225,9 @@ VERBS = [
          refusal="policy_widens", changes=False),
     Verb("policy.unset", {"agent": "helper"}),
     Verb("config.set", {"key": "browser.endpoint", "value": "http://127.0.0.1:9"}, proof=True),
+    # The journal.
+    Verb("audit.export", proof=True, file=("export", os.O_RDWR | os.O_CREAT)),
+    Verb("audit.purge", {"subject": "helper"}, proof=True, prepare=ended),
     # Purchases.
     Verb("session.hello with a wrong key", {"agent_key": "pak_" + "x" * 40, "client": "x"}, door="agent",
          refusal="unauthenticated"),

@@ -166,10 +166,22 @@ class Shapes(Case):
 
     def test_audit_verify(self):
         answer = self.home.cli("audit", "verify").json
-        self.assertEqual(set(answer), {"ok", "rows", "head"})
+        self.assertEqual(set(answer), {"ok", "rows", "head", "checkpoints", "uncovered", "public_key"})
+        self.assertRegex(answer["public_key"], "^[0-9a-f]{64}$")
         self.assertIs(answer["ok"], True)
         self.assertGreater(answer["rows"], 0)
         self.assertRegex(answer["head"], "^[0-9a-f]{64}$")
+        self.assertEqual(set(self.home.cli("audit", "list").json[0]), {"at", "body", "covered", "hash", "kind", "seq"})
+
+    def test_audit_export_and_purge(self):
+        path = os.path.join(self.home.base, "journal.jsonl")
+        answer = self.home.cli("audit", "export", path, passphrase=PASSPHRASE).json
+        self.assertEqual(set(answer), {"file", "head", "public_key", "rows"})
+        checked = self.home.cli("audit", "verify", "--file", path, "--public-key", answer["public_key"]).json
+        self.assertEqual(set(checked), {"after", "at", "checkpoints", "head", "ok", "public_key", "rows", "uncovered", "vault"})
+        self.home.add_agent("passing")
+        self.assertEqual(set(self.home.cli("audit", "purge", "--subject", "passing", passphrase=PASSPHRASE).json),
+                         {"rows", "subject"})
 
     def test_status(self):
         answer = self.home.cli("status").json

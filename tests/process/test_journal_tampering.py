@@ -193,7 +193,7 @@ class Case(unittest.TestCase):
         home.start()
         home.unlock()
         home.add_agent("second")
-        home.cli("freeze")
+        home.set_policy("second")
         cls.export = os.path.join(home.base, "journal.jsonl")
         home.cli("audit", "export", cls.export, passphrase=PASSPHRASE)
         cls.new = cls.copy("new")

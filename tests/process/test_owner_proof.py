@@ -94,6 +94,7 @@ class Proofs(unittest.TestCase):
                                                                      "accept_public_salt": True},
             "vault.rotate": {"now": True}, "recovery.create": {"public_key": "09" * 32}, "recovery.show": {},
             "backup.create": {"recipients": []},
+            "audit.export": {}, "audit.purge": {"subject": "helper"},
         }
         self.assertEqual(set(params), set(proved))
         self.assertEqual({method for method, level in proved.items() if level == "session"}, SESSION)

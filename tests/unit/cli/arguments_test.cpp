@@ -45,7 +45,11 @@ TEST(Arguments, Commands) {
       {{"purchases"}, Verb::purchases},
       {{"purchases", "settle", "pur_1"}, Verb::purchase_settle},
       {{"purchases", "release", "pur_1"}, Verb::purchase_release},
+      {{"audit", "list", "--agent", "a", "--since", "24h", "--kind", "locked"}, Verb::audit_list},
       {{"audit", "verify"}, Verb::audit_verify},
+      {{"audit", "verify", "--file", "f", "--public-key", "00"}, Verb::audit_verify},
+      {{"audit", "export", "f", "--format", "jsonl"}, Verb::audit_export},
+      {{"audit", "purge", "--subject", "a", "--passphrase-fd", "0"}, Verb::audit_purge},
       {{"completion", "zsh"}, Verb::completion},
   };
   for (const auto& row : rows) EXPECT_EQ(parsed(row.first).verb, row.second) << row.first[0];

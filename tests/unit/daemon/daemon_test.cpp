@@ -18,10 +18,12 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
       "vault.epochs", "vault.check", "recovery.report", "vault.recover",
       "backup.verify", "backup.restore", "grant.list", "grant.revoke"};
   const std::set<std::string_view> kept = {"record.edit", "record.remove", "record.restore", "agent.rotate", "agent.resume",
-                                           "purchase.settle", "purchase.release", "backup.create", "vault.rotate"};
+                                           "purchase.settle", "purchase.release", "backup.create", "vault.rotate",
+                                           "audit.export"};
   const std::set<std::string_view> fresh = {"vault.unfreeze", "record.export", "agent.add", "policy.set", "config.set",
                                             "purchase.approve", "record.reveal", "vault.rekey", "recovery.create",
-                                            "recovery.show", "authenticator.add", "authenticator.remove", "purchase.adjust", "grant.create"};
+                                            "recovery.show", "authenticator.add", "authenticator.remove", "purchase.adjust", "grant.create",
+                                            "audit.purge"};
   std::set<std::string_view> seen;
   for (const Method& method : methods(Door::owner)) {
     seen.insert(method.name);
