@@ -9,7 +9,7 @@
 
 #include "backup/manifest.hpp"
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/new_file.hpp"
 #include "cli/owner_session.hpp"

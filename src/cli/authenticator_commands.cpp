@@ -3,7 +3,7 @@
 
 #include "base/utf8.hpp"
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/local_files.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"

@@ -8,7 +8,7 @@
 
 #include "backup/age_file.hpp"
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/identity_file.hpp"
 #include "cli/new_file.hpp"
 #include "cli/owner_session.hpp"

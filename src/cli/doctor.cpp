@@ -7,7 +7,7 @@
 
 #include "cli/command.hpp"
 #include "cli/daemon_start.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/local_files.hpp"
 #include "cli/owner_session.hpp"
 #include "crypto/aead.hpp"

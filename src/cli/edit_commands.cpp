@@ -1,6 +1,6 @@
 // edit, rm. The owner proof is the confirmation: its prompt says what is about to happen.
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/field_lines.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"

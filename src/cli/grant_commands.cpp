@@ -2,7 +2,7 @@
 #include <charconv>
 
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
 

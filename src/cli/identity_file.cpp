@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "backup/age_file.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/secret_input.hpp"
 #include "os/descriptor.hpp"
 

@@ -1,6 +1,6 @@
 #include "cli/masked_text.hpp"
 
-#include "cli/display.hpp"
+#include "base/display.hpp"
 
 namespace popvault::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "crypto/random.hpp"
 #include "os/fs.hpp"
 

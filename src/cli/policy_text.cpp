@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/money.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/masked_text.hpp"
 #include "os/clock.hpp"
 

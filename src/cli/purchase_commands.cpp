@@ -8,7 +8,7 @@
 
 #include "base/money.hpp"
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/secret_input.hpp"

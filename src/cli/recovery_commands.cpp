@@ -4,7 +4,7 @@
 #include <cerrno>
 
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/passphrase.hpp"
 #include "cli/words_screen.hpp"

@@ -1,6 +1,6 @@
 // reveal.
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/secret_screen.hpp"
 #include "secret/bundle.hpp"

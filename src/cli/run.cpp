@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 
 namespace popvault::cli {
 namespace {

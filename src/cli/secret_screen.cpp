@@ -14,7 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/field_lines.hpp"
 #include "vault/card.hpp"
 #include "vault/record_kinds.hpp"

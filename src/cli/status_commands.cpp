@@ -1,6 +1,6 @@
 // status: what the daemon says, or what the files say when there is none.
 #include "cli/command.hpp"
-#include "cli/display.hpp"
+#include "base/display.hpp"
 #include "cli/local_files.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kShown[] = {
     "state",         "mode",    "isolation",         "frozen",     "expires_at",
     "vault",         "home",    "version",           "build",      "secret_memory",
-    "browser",       "records", "trash", "pending_approvals", "bad_proofs", "failed_recoveries",
+    "browser",       "records", "trash", "pending_approvals", "watcher", "bad_proofs", "failed_recoveries",
     "proof_strength", "journal_key"};
 
 // Only an unlocked vault can tell whether it has words.

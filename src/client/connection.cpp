@@ -59,19 +59,48 @@ Status Connection::read_more(Time deadline) {
   return {};
 }
 
+std::optional<std::string> Connection::whole_line() {
+  const std::size_t end = pending_.find('\n', searched_);
+  if (end == std::string::npos) {
+    searched_ = pending_.size();
+    return std::nullopt;
+  }
+  std::string line = pending_.substr(0, end);
+  pending_.erase(0, end + 1);
+  searched_ = 0;
+  return line;
+}
+
 Result<std::string> Connection::next_line(Time deadline) {
-  std::size_t searched = 0;
   while (true) {
-    const std::size_t end = pending_.find('\n', searched);
-    if (end != std::string::npos) {
-      std::string line = pending_.substr(0, end);
-      pending_.erase(0, end + 1);
-      return line;
-    }
-    searched = pending_.size();
-    if (searched > kMaxReply) return fail(Errc::too_large, "the daemon's reply");
+    if (auto line = whole_line()) return std::move(*line);
+    if (pending_.size() > kMaxReply) return fail(Errc::too_large, "the daemon's reply");
     PV_TRY(read_more(deadline));
   }
+}
+
+// A notification has a method and no id.
+void Connection::keep(const Json& message) {
+  if (!keeping_ || message["method"].text_or("") != "event" || message.find("id") != nullptr) return;
+  if (events_.size() == kMostEvents) events_.pop_front();
+  events_.push_back(message["params"]);
+}
+
+Result<std::optional<Json>> Connection::next_event() {
+  while (events_.empty()) {
+    if (const auto line = whole_line()) {
+      PV_ASSIGN(const Json message, Json::parse(*line, Json::Limits{kMaxReply, 24}));
+      keep(message);
+      continue;
+    }
+    if (pending_.size() > kMaxReply) return fail(Errc::too_large, "the daemon's event");
+    pollfd ready{socket_.get(), POLLIN, 0};
+    if (poll(&ready, 1, 0) <= 0) return std::optional<Json>();
+    PV_TRY(read_more(std::chrono::steady_clock::now() + std::chrono::seconds(1)));
+  }
+  std::optional<Json> out(std::move(events_.front()));
+  events_.pop_front();
+  return out;
 }
 
 Reply Connection::call(std::string_view method, const Json& params, const CallOptions& options) {
@@ -89,7 +118,10 @@ Reply Connection::call(std::string_view method, const Json& params, const CallOp
     auto text = next_line(deadline);
     if (!text) return tl::unexpected<Refusal>(sent ? std::move(text.error()) : closed().value());
     PV_ASSIGN(const Json reply, Json::parse(*text, Json::Limits{kMaxReply, 24}));
-    if (!answers(reply, id)) continue;  // an event, or the late answer to a call that was given up
+    if (!answers(reply, id)) {  // an event, or the late answer to a call that was given up
+      keep(reply);
+      continue;
+    }
     if (const Json* error = reply.find("error")) {
       passed_.reset();
       return tl::unexpected<Refusal>(refusal_of(*error));

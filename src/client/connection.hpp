@@ -5,6 +5,8 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +27,8 @@ using Reply = tl::expected<Json, Refusal>;
 // A reply may be longer than a request: lists of purchases hold texts of agents.
 constexpr std::size_t kMaxReply = 1024 * 1024;
 constexpr std::chrono::milliseconds kCallTimeout{30'000};
+// Events that nobody took; older ones are dropped, so a subscriber looks anew when it has been away.
+constexpr std::size_t kMostEvents = 256;
 
 struct CallOptions {
   int descriptor = -1;  // sent with the request; stays the caller's to close
@@ -41,16 +45,29 @@ class Connection {
   // Gives the `result`. Null params are left out of the request.
   Reply call(std::string_view method, const Json& params = {}, const CallOptions& options = {});
 
+  // From here on notifications that come between replies are kept for next_event().
+  void keep_events() noexcept { keeping_ = true; }
+  // The `params` of the oldest one; nothing when none has come. Does not wait. Fails with daemon_unreachable when the
+  // connection has ended.
+  Result<std::optional<Json>> next_event();
+  // To poll for reading; what call() took in already is not seen there.
+  int descriptor() const noexcept { return socket_.get(); }
+
  private:
   using Time = std::chrono::steady_clock::time_point;
   explicit Connection(Descriptor socket) noexcept : socket_(std::move(socket)) {}
+  std::optional<std::string> whole_line();
   Result<std::string> next_line(Time deadline);
+  void keep(const Json& message);
   Status read_more(Time deadline);
 
   Descriptor socket_;
   std::string pending_;  // bytes after the last line taken
+  std::size_t searched_ = 0;  // of these, without a newline
   Descriptor passed_;    // the first that came during this call
   std::int64_t last_id_ = 0;
+  bool keeping_ = false;
+  std::deque<Json> events_;
 };
 
 // An error object of a reply as a Refusal: the word decides; an unknown word is `internal` with its message.

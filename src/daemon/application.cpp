@@ -95,11 +95,16 @@ constexpr std::int64_t kTidyAfterMs = 250;
 constexpr Seconds kRetentionEvery = 3600;
 }  // namespace
 
+void Application::announce(std::string_view what) const {
+  if (tell_owner) tell_owner(what);
+}
+
 void Application::after_unlock() {
   damaged.clear();
   touch();
   gate.replay_rates();
   ensure_sightings();
+  announce("unlocked");
   if (const Status kept = keep_schedule(); !kept) log_warning("keeping the epochs' schedule: " + kept.error().message());
   tidying = loop.after(kTidyAfterMs, [this] {
     if (session.state() != State::unlocked) return;
@@ -176,7 +181,9 @@ void Application::lock() {
   ++locks;
   sweeping.reset();
   injections.stop_all();
+  const bool was_unlocked = session.state() == State::unlocked;
   session.lock();
+  if (was_unlocked) announce("locked");
 }
 
 void Application::lock_all() {

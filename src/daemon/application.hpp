@@ -64,6 +64,8 @@ struct Application {
   bool unlocking = false;                                      // a key is being derived
   std::uint64_t locks = 0;                                     // how often lock() was called
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
+  std::function<void(std::string_view what)> tell_owner{};      // an event to the owner's subscribers: "locked"...
+  std::function<bool()> watched{};                              // whether a popvault-watcher is subscribed
   std::function<void()> stop{};
   HeldClock* clock = nullptr;                                  // the session's; rebased at each unlock
   Seconds clock_skew() const { return clock != nullptr ? clock->skew() : 0; }
@@ -91,6 +93,8 @@ struct Application {
   Status expire();
   // A purchase that is being filled by nobody, because a row could not be written, becomes outcome_unknown.
   Status settle_stranded();
+  // An event for the owner's programs: "locked", "unlocked", "frozen", "unfrozen".
+  void announce(std::string_view what) const;
   // Wipes the keys, ends challenges and stops what has not taken effect.
   void lock();
   // The same, and the grants go too.

@@ -21,7 +21,8 @@ struct Peer {
   std::uint64_t id = 0;
   Door door = Door::agent;
   gate::Caller caller;
-  bool subscribed = false;
+  bool subscribed = false;      // gets events; what it asks is no sign of the owner being there
+  bool watcher = false;         // owner.sock: says that it is popvault-watcher; a label
   unsigned bad_keys = 0;
   unsigned bad_proofs = 0;
   bool sighted = false;         // its agent's program was noted

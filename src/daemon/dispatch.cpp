@@ -41,6 +41,7 @@ constexpr Method kOwnerMethods[] = {
     {"vault.freeze",       kMade,          Proof::none,  false, o::vault_freeze},
     {"vault.unfreeze",     kUnlocked,      Proof::fresh, false, o::vault_unfreeze},
     {"daemon.stop",        kAnyState,      Proof::none,  false, o::daemon_stop},
+    {"events.subscribe",   kAnyState,      Proof::none,  false, o::events_subscribe},
     {"proof.challenge",    kUnlocked,      Proof::none,  false, o::proof_challenge},
     {"record.add",         kUnlocked,      Proof::none,  false, o::record_add},
     {"record.list",        kUnlocked,      Proof::none,  false, o::record_list},

@@ -34,6 +34,7 @@ Status vault_lock(Application&, Call&);
 Status vault_freeze(Application&, Call&);
 Status vault_unfreeze(Application&, Call&);
 Status daemon_stop(Application&, Call&);
+Status events_subscribe(Application&, Call&);
 Status proof_challenge(Application&, Call&);
 Status record_add(Application&, Call&);
 Status record_list(Application&, Call&);

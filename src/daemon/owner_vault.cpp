@@ -175,6 +175,7 @@ Status vault_status(Application& app, Call& call) {
   out.set("vault", vault.empty() ? Json() : Json(vault));
   out.set("version", kVersion);
   out.set("warnings", warnings_of(app));
+  out.set("watcher", app.watched && app.watched());
   if (session.has_store()) PV_TRY(add_counts(session, out));
   if (unlocked) PV_TRY(add_unlocked(session, out));
   if (unlocked) PV_TRY(add_agent_warnings(app, out));
@@ -238,6 +239,7 @@ Status vault_freeze(Application& app, Call& call) {
   const Status frozen = app.session.set_frozen(true);
   app.lock_all();
   PV_TRY(frozen);
+  app.announce("frozen");
   Json out;
   out.set("frozen", true);
   call.reply->ok(std::move(out));
@@ -247,6 +249,7 @@ Status vault_freeze(Application& app, Call& call) {
 Status vault_unfreeze(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
   PV_TRY(app.session.set_frozen(false));
+  app.announce("unfrozen");
   Json out;
   out.set("frozen", false);
   call.reply->ok(std::move(out));
@@ -259,6 +262,18 @@ Status daemon_stop(Application& app, Call& call) {
   out.set("stopping", true);
   call.reply->ok(std::move(out));
   app.loop.post([&app] { app.stop(); });
+  return {};
+}
+
+Status events_subscribe(Application&, Call& call) {
+  Params in(call.params);
+  const std::string client = in.optional_text("client", 64).value_or("");
+  PV_TRY(in.done());
+  call.peer.subscribed = true;
+  call.peer.watcher = client == "watcher";
+  Json out;
+  out.set("subscribed", true);
+  call.reply->ok(std::move(out));
   return {};
 }
 

@@ -45,6 +45,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     arm();
   }
   Peer& peer() noexcept { return peer_; }
+  bool open() const noexcept { return !closed_; }
 
   // A line without its end; queued and sent as the peer takes it.
   void send(const std::string& line, Descriptor passed = {}) {
@@ -202,22 +203,44 @@ Server::Server(Application& app, Descriptor agent_socket, Descriptor owner_socke
     watches_[i] = app.loop.watch(listening_[i].get(), [this, door] { accept_from(door); });
   }
   app.close_agent = [this](const std::string& agent) { close_agent(agent); };
+  app.tell_owner = [this](std::string_view what) {
+    Json params;
+    params.set("what", what);
+    tell(Door::owner, "", std::move(params));
+  };
+  app.watched = [this] {
+    return std::any_of(connections_.begin(), connections_.end(),
+                       [](const auto& entry) { return entry.second->peer().watcher && entry.second->open(); });
+  };
   watcher_ = app.watchers.add([this](const std::string& purchase, const std::string& agent, const std::string& status) {
     Json params;
     params.set("purchase", purchase);
     params.set("status", status);
-    Json event;
-    event.set("jsonrpc", "2.0");
-    event.set("method", "event");
-    event.set("params", std::move(params));
-    const std::string line = event.dump();
-    const auto all = connections_;
-    for (const auto& entry : all)
-      if (entry.second->peer().subscribed && entry.second->peer().caller.agent == agent) entry.second->send(line);
+    tell(Door::agent, agent, params);
+    params.set("what", "purchase");
+    tell(Door::owner, "", std::move(params));
   });
 }
 
-Server::~Server() { app_->watchers.remove(watcher_); }
+Server::~Server() {
+  app_->watchers.remove(watcher_);
+  app_->tell_owner = nullptr;
+  app_->watched = nullptr;
+}
+
+// Agents hear of their own purchases only.
+void Server::tell(Door door, std::string_view agent, Json params) {
+  Json event;
+  event.set("jsonrpc", "2.0");
+  event.set("method", "event");
+  event.set("params", std::move(params));
+  const std::string line = event.dump();
+  const auto all = connections_;
+  for (const auto& entry : all) {
+    const Peer& peer = entry.second->peer();
+    if (peer.subscribed && peer.door == door && (door == Door::owner || peer.caller.agent == agent)) entry.second->send(line);
+  }
+}
 
 void Server::wait_a_little(Door door) {
   watches_[static_cast<std::size_t>(door)]->pause();

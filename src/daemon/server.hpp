@@ -31,6 +31,8 @@ class Server {
   class Connection;
   void accept_from(Door door);
   void wait_a_little(Door door);
+  // An event to those who subscribed at this door.
+  void tell(Door door, std::string_view agent, Json params);
   void drop(std::uint64_t id);
 
   Application* app_;

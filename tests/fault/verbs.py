@@ -20,7 +20,7 @@ READ_ONLY = {
     "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "authenticator.list",
               "policy.show",
               "policy.preview", "policy.explain", "config.get", "purchase.list", "audit.list", "audit.verify",
-              "vault.epochs", "vault.check", "grant.list"},
+              "vault.epochs", "vault.check", "grant.list", "events.subscribe"},
     "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
               "events.subscribe"},
 }

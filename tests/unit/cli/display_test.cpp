@@ -1,4 +1,4 @@
-#include "cli/display.hpp"
+#include "base/display.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "cli/display.hpp"
+#include "base/display.hpp"
 
 #include <cstdint>
 #include <cstdio>
 
 #include "base/utf8.hpp"
 
-namespace popvault::cli {
+namespace popvault {
 namespace {
 
 struct Range {
@@ -96,4 +96,4 @@ std::string escape_json(std::string_view json) {
 std::string escape_for_terminal(std::string_view text) { return escaped(text, false); }
 std::string escape_ascii(std::string_view text) { return escaped(text, true); }
 
-}  // namespace popvault::cli
+}  // namespace popvault

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace popvault::cli {
+namespace popvault {
 
 // One line: every control, format (bidirectional, zero-width, tag), private, surrogate and non-character code
 // point and every line or paragraph separator is written \u{XXXX}, each invalid byte \x{XX}, a backslash
@@ -30,4 +30,4 @@ struct Glyph {
 };
 Glyph first_glyph(std::string_view text) noexcept;
 
-}  // namespace popvault::cli
+}  // namespace popvault
