@@ -8,12 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -60,39 +63,51 @@ Result<Descriptor> open_log(const std::string& path) {
   return log;
 }
 
-// Only what the daemon reads: nothing that chooses libraries, locales' modules or crypto providers.
-std::vector<char*> clean_environment() {
-  constexpr std::string_view kKept[] = {"HOME=", "PATH=", "LANG=", "XDG_", "POPVAULT_"};
+// What is started beside the terminal.
+struct Service {
+  const char* name;
+  const char* argument;                          // or null
+  std::span<const std::string_view> environment;  // beginnings of the variables it gets
+};
+
+// Only what it reads: nothing that chooses libraries, locales' modules or crypto providers.
+constexpr std::string_view kDaemonReads[] = {"HOME=", "PATH=", "LANG=", "XDG_", "POPVAULT_"};
+constexpr std::string_view kWatcherReads[] = {"HOME=", "PATH=", "LANG=", "XDG_", "POPVAULT_", "DBUS_SESSION_BUS_ADDRESS=",
+                                              "DBUS_SYSTEM_BUS_ADDRESS="};
+constexpr Service kDaemon{"popvaultd", "--foreground", kDaemonReads};
+constexpr Service kWatcher{"popvault-watcher", nullptr, kWatcherReads};
+
+std::vector<char*> clean_environment(const Service& service) {
   std::vector<char*> out;
   for (char** at = environ; *at != nullptr; ++at) {
     const std::string_view entry(*at);
-    for (const std::string_view start : kKept)
-      if (entry.starts_with(start)) out.push_back(*at);
+    if (std::any_of(service.environment.begin(), service.environment.end(),
+                    [&](std::string_view start) { return entry.starts_with(start); }))
+      out.push_back(*at);
   }
   out.push_back(nullptr);
   return out;
 }
 
 // In the grandchild: only calls that are allowed between fork and exec.
-[[noreturn]] void become_daemon(const char* program, int log, char* const* environment) {
+[[noreturn]] void become(const Service& service, const char* program, int log, char* const* environment) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, 0);
   dup2(log, 1);
   dup2(log, 2);
   syscall(SYS_close_range, 3U, ~0U, 0U);
   signal(SIGPIPE, SIG_DFL);
-  char name[] = "popvaultd";
-  char foreground[] = "--foreground";
-  char* const argv[] = {name, foreground, nullptr};
+  char* const argv[] = {const_cast<char*>(service.name), const_cast<char*>(service.argument), nullptr};
   execve(program, argv, environment);
-  static constexpr char kFailed[] = "popvaultd: it could not be executed\n";
+  static constexpr char kFailed[] = ": it could not be executed\n";
+  (void)!write(2, service.name, std::strlen(service.name));
   (void)!write(2, kFailed, sizeof kFailed - 1);
   _exit(127);
 }
 
-// Gives the daemon's pid. The child between lets go of the terminal's session and ends.
-Result<pid_t> detach(const std::string& program, const Descriptor& log) {
-  std::vector<char*> environment = clean_environment();
+// Gives its pid. The child between lets go of the terminal's session and ends.
+Result<pid_t> detach(const Service& service, const std::string& program, const Descriptor& log) {
+  std::vector<char*> environment = clean_environment(service);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "pipe");
   const Descriptor from(ends[0]);
@@ -102,7 +117,7 @@ Result<pid_t> detach(const std::string& program, const Descriptor& log) {
   if (between == 0) {
     setsid();
     const pid_t daemon = fork();
-    if (daemon == 0) become_daemon(program.c_str(), log.get(), environment.data());
+    if (daemon == 0) become(service, program.c_str(), log.get(), environment.data());
     (void)!write(to.get(), &daemon, sizeof daemon);
     _exit(0);
   }
@@ -112,7 +127,7 @@ Result<pid_t> detach(const std::string& program, const Descriptor& log) {
   while (waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
   }
   if (n != sizeof daemon || daemon <= 0)
-    return fail(Errc::daemon_unreachable, "popvaultd could not be started");
+    return fail(Errc::daemon_unreachable, std::string(service.name) + " could not be started");
   return daemon;
 }
 
@@ -130,6 +145,14 @@ std::string last_line(int log, off_t from) {
   while (text.ends_with('\n')) text.remove_suffix(1);
   const std::size_t before = text.rfind('\n');
   return std::string(before == text.npos ? text : text.substr(before + 1));
+}
+
+// The vault works without one: it makes sure by itself that there is one per home, and says in the log what is wrong.
+void start_watcher(const Descriptor& log) {
+  const char* const unwanted = std::getenv("POPVAULT_NO_WATCHER");
+  if (unwanted != nullptr && std::string_view(unwanted) == "1") return;
+  const std::string program = find_program("popvault-watcher");
+  if (!program.empty()) (void)detach(kWatcher, program, log);
 }
 
 Status wait_until_it_answers(const Paths& paths, pid_t daemon, int log, off_t log_size) {
@@ -158,7 +181,7 @@ std::string find_program(std::string_view name) {
   const ssize_t n = readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (n <= 0) return {};
   const std::string folder = parent_of(std::string_view(self.data(), static_cast<std::size_t>(n)));
-  const std::string_view room = name == "popvaultd" ? "daemon" : "injector";
+  const std::string_view room = name == "popvaultd" ? "daemon" : name == "popvault-watcher" ? "watcher" : "injector";
   const std::string candidates[] = {
       folder + "/" + std::string(name),
       folder + "/../" + std::string(room) + "/" + std::string(name),
@@ -194,8 +217,10 @@ Status start_daemon(const Paths& paths) {
   rotate_log(paths.home + "/popvaultd.log");
   PV_ASSIGN(const Descriptor log, open_log(paths.home + "/popvaultd.log"));
   const off_t log_size = lseek(log.get(), 0, SEEK_END);
-  PV_ASSIGN(const pid_t daemon, detach(program, log));
-  return wait_until_it_answers(paths, daemon, log.get(), log_size);
+  PV_ASSIGN(const pid_t daemon, detach(kDaemon, program, log));
+  PV_TRY(wait_until_it_answers(paths, daemon, log.get(), log_size));
+  start_watcher(log);
+  return {};
 }
 
 }  // namespace popvault::cli

@@ -9,10 +9,11 @@ namespace popvault::cli {
 // Runs popvaultd in its own session, detached from the terminal, with its messages in <home>/popvaultd.log,
 // and waits up to 10 s until owner.sock answers. Makes the home (0700) if it is not there. Another process
 // that starts one at the same time is no error. Fails with what the daemon said before it ended, else with
-// daemon_unreachable.
+// daemon_unreachable. A popvault-watcher is started after it, in the same way and without waiting, unless
+// POPVAULT_NO_WATCHER is 1.
 Status start_daemon(const Paths& paths);
 
-// popvaultd or popvault-injector beside this program, in a build tree, or installed; empty when there is
+// popvaultd, popvault-watcher or popvault-injector beside this program, in a build tree, or installed; empty when there is
 // none.
 std::string find_program(std::string_view name);
 

@@ -11,6 +11,7 @@
 #include "cli/policy_params.hpp"
 #include "cli/policy_text.hpp"
 #include "cli/secret_input.hpp"
+#include "os/trusted_program.hpp"
 
 namespace popvault::cli {
 namespace {
@@ -146,9 +147,23 @@ Result<Output> get_config(const Context& context) {
   return settings_output(result["settings"]);
 }
 
+namespace {
+
+// Before the passphrase is asked for: the watcher would refuse it each time.
+Status check_hook(const std::string& key, const Json& value) {
+  if (key != "approvals.hook" || value.string() == nullptr) return {};
+  const auto program = open_trusted_program(*value.string());
+  if (program) return {};
+  return fail(Errc::invalid_field, key + ": " + (program.error().detail.empty() ? program.error().message() : program.error().detail) +
+                                       (program.error().code == Errc::not_found ? " is not there" : ""));
+}
+
+}  // namespace
+
 Result<Output> set_config(const Context& context) {
   const std::string& key = *context.args.config.key;
   PV_ASSIGN(Json value, config_value(key, context.args.config.value));
+  PV_TRY(check_hook(key, value));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_ASSIGN(const Json result,
             call_proved(context, session, "config.set",

@@ -190,7 +190,7 @@ Status run(const Startup& startup) {
   PV_ASSIGN(const crypto::Digest digest, digest_of(sealed.get()));
   // Before any secret is in memory, and before any thread.
   PV_ASSIGN(Spawner spawner, Spawner::start(std::move(sealed)));
-  start_log();
+  start_log("popvaultd");
   HeldClock clock(system_clock());
   PV_ASSIGN(const auto session, Session::open(home, fs, clock));
   PV_ASSIGN(Descriptor agent, take_socket(startup, startup.paths.agent_socket()));

@@ -2,6 +2,7 @@
 
 #include "daemon/browser.hpp"
 #include "daemon/handlers.hpp"
+#include "os/trusted_program.hpp"
 #include "rpc/params.hpp"
 #include "session/personal.hpp"
 
@@ -14,7 +15,7 @@ Json default_of(std::string_view key) {
 
 Result<Json> settings_json(Session& session, const std::string& only) {
   Json settings{Json::Object{}};
-  for (const char* key : {"allow_loopback_http", kApprovalsProof.data(), "browser.endpoint",
+  for (const char* key : {"allow_loopback_http", "approvals.hook", kApprovalsProof.data(), "browser.endpoint",
                           "journal.retention_days", "lock.after", "lock.idle"}) {
     if (!only.empty() && only != key) continue;
     PV_ASSIGN(const auto row, session.store().get(store::Table::settings, key));
@@ -49,6 +50,11 @@ Status check_setting(const std::string& key, const Json& value) {
     return level == "fresh" || level == "session" ? Status{} : fail(Errc::invalid_field, "approvals.proof is fresh or session");
   }
   if (key == kRetentionRow) return check_retention(value);
+  // The watcher looks at the file each time: it may be changed after this.
+  if (key == "approvals.hook")
+    return value.is_null() || (value.string() != nullptr && plain_absolute_path(*value.string()))
+               ? Status{}
+               : fail(Errc::invalid_field, "approvals.hook is the whole path of a program, without . and .., or null");
   if (key != "browser.endpoint") return fail(Errc::not_found, "setting");
   if (value.is_null()) return {};
   if (value.string() == nullptr) return fail(Errc::invalid_field, "browser.endpoint is an address");

@@ -5,9 +5,9 @@
 
 namespace popvault {
 
-void start_log() {
-  auto logger = spdlog::stderr_logger_st("popvaultd");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S%z popvaultd %l: %v");
+void start_log(const std::string& program) {
+  auto logger = spdlog::stderr_logger_st(program);
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S%z %n %l: %v");
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
 }

@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support.programs import BUILD, SOURCE, program
 
-NAMES = ("popvaultd", "popvault", "popvault-injector")
+NAMES = ("popvaultd", "popvault", "popvault-injector", "popvault-watcher")
 X86 = platform.machine() == "x86_64"
 
 
@@ -186,6 +186,15 @@ class LinkLine(unittest.TestCase):
         """It never sees a key, a policy, a database or a file: it links none of that code."""
         self.assertEqual(secrets_in("popvault-injector"), set())
         self.assertLessEqual(link_line("popvault-injector")[0], {"base", "secret", "os", "rpc", "injector"})
+
+    def test_watcher(self):
+        """It parses what other programs say on a bus, so it links nothing that could open a vault."""
+        self.assertEqual(secrets_in("popvault-watcher"), set())
+        self.assertLessEqual(link_line("popvault-watcher")[0], {"base", "secret", "os", "rpc", "client", "log", "watcher"})
+
+    def test_nobody_else_parses_a_bus(self):
+        found = {name for name in NAMES if "systemd" in re.findall(r"NEEDED.*\[lib(\w+)", output("readelf", "-dW", program(name)))}
+        self.assertEqual(found, {"popvault-watcher"})
 
     def test_control_daemon(self):
         """The same search in the daemon finds each of them."""

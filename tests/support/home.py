@@ -88,7 +88,7 @@ class Home:
 
     def env(self, **more):
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "POPVAULT_HOME": self.path,
-               "TMPDIR": self.tmp, "HOME": self.base}
+               "TMPDIR": self.tmp, "HOME": self.base, "POPVAULT_NO_WATCHER": "1"}
         env.update(more)
         return env
 

@@ -7,7 +7,8 @@ import tempfile
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.path.realpath(os.environ.get("POPVAULT_BUILD") or os.path.join(SOURCE, "build", "dev"))
 
-_PLACES = {"popvaultd": "src/daemon", "popvault": "src/cli", "popvault-injector": "src/injector"}
+_PLACES = {"popvaultd": "src/daemon", "popvault": "src/cli", "popvault-injector": "src/injector",
+           "popvault-watcher": "src/watcher"}
 
 
 def program(name, build=BUILD):
