@@ -1,13 +1,13 @@
 #include "cli/secret_input.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace popvault::cli {
 namespace {
@@ -32,13 +32,15 @@ struct Line {
   bool ended = false;  // a newline was there
 };
 
-Result<Line> take_line(int fd, std::string_view what) {
+// With `signals` the wait also ends when one asks the program to end.
+Result<Line> take_line(int fd, std::string_view what, EndingSignals* signals = nullptr) {
   Line out{SecretBytes::zeros(kMaxSecretLine), false};
   const auto space = out.bytes.reveal(SecretAccess{});
   std::size_t size = 0;
   while (true) {
     std::uint8_t* const at = size < space.size() ? &space[size] : nullptr;
     if (at == nullptr) return fail(Errc::invalid_field, std::string(what) + " is over 4 KiB");
+    if (signals != nullptr && !signals->wait_for(fd)) return fail(Errc::usage, "interrupted");
     const int n = read_byte(fd, at);
     if (n < 0) return unreadable(-n, what);
     out.ended = n == 1 && *at == '\n';
@@ -49,50 +51,32 @@ Result<Line> take_line(int fd, std::string_view what) {
   return out;
 }
 
-// The terminal's settings while echo is off, for the signal handler.
-int g_terminal = -1;
-termios g_saved{};
-
-void restore_and_die(int signal) {
-  const int error = errno;
-  tcsetattr(g_terminal, TCSAFLUSH, &g_saved);
-  errno = error;
-  raise(signal);  // SA_RESETHAND: the default action now, at the handler's return
-}
-
-constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
+// Without echo from here to the destructor, which also lets the signals through that were held back meanwhile.
 class HiddenInput {
  public:
-  explicit HiddenInput(int terminal) {
-    if (tcgetattr(terminal, &g_saved) != 0) return;
-    g_terminal = terminal;
-    struct sigaction action {};
-    action.sa_handler = &restore_and_die;
-    action.sa_flags = SA_RESETHAND;
-    for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &action, &old_[i]);
-    // A stopped program would leave its shell without echo.
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &stop, &mask_);
-    termios hidden = g_saved;
+  static Result<HiddenInput> begin(int terminal) {
+    PV_ASSIGN(EndingSignals signals, EndingSignals::hold());
+    HiddenInput out(std::move(signals));
+    if (tcgetattr(terminal, &out.saved_) != 0) return out;
+    termios hidden = out.saved_;
     hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL);
-    tcsetattr(terminal, TCSAFLUSH, &hidden);
+    if (tcsetattr(terminal, TCSAFLUSH, &hidden) == 0) out.terminal_ = terminal;
+    return out;
   }
   ~HiddenInput() {
-    if (g_terminal < 0) return;
-    tcsetattr(g_terminal, TCSAFLUSH, &g_saved);
-    g_terminal = -1;
-    for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &old_[i], nullptr);
-    sigprocmask(SIG_SETMASK, &mask_, nullptr);
+    if (terminal_ >= 0) tcsetattr(terminal_, TCSAFLUSH, &saved_);
   }
-  HiddenInput(const HiddenInput&) = delete;
-  HiddenInput& operator=(const HiddenInput&) = delete;
+  HiddenInput(HiddenInput&& other) noexcept
+      : signals_(std::move(other.signals_)), terminal_(std::exchange(other.terminal_, -1)), saved_(other.saved_) {}
+  HiddenInput& operator=(HiddenInput&&) = delete;
+
+  EndingSignals& signals() noexcept { return signals_; }
 
  private:
-  std::array<struct sigaction, kEnding.size()> old_{};
-  sigset_t mask_{};
+  explicit HiddenInput(EndingSignals signals) noexcept : signals_(std::move(signals)) {}
+  EndingSignals signals_;  // the last to go
+  int terminal_ = -1;
+  termios saved_{};
 };
 
 }  // namespace
@@ -133,12 +117,15 @@ void Terminal::say(std::string_view text) noexcept {
   }
 }
 
-Result<SecretBytes> Terminal::ask(std::string_view prompt, Echo echo) {
+Result<SecretBytes> Terminal::ask(std::string_view prompt, Echo echo, EndingSignals* signals) {
   std::optional<HiddenInput> hidden;
-  if (echo == Echo::off)
-    hidden.emplace(device_.get());  // before the prompt: what is typed early is not shown
+  if (echo == Echo::off) {  // before the prompt: what is typed early is not shown
+    PV_ASSIGN(HiddenInput begun, HiddenInput::begin(device_.get()));
+    hidden.emplace(std::move(begun));
+    signals = &hidden->signals();
+  }
   say(prompt);
-  auto line = take_line(device_.get(), "the input");
+  auto line = take_line(device_.get(), "the input", signals);
   if (echo == Echo::off) say("\n");
   if (!line) return tl::unexpected(std::move(line.error()));
   if (line->bytes.empty() && !line->ended) return fail(Errc::usage, "the input ended");

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "cli/ending_signals.hpp"
 #include "os/descriptor.hpp"
 #include "secret/secret_bytes.hpp"
 
@@ -29,8 +30,9 @@ class Terminal {
   // A terminal that is open already.
   explicit Terminal(Descriptor device) noexcept : device_(std::move(device)) {}
 
-  // Prints the prompt and reads one line. The end of input without a line is canceled as `usage`.
-  Result<SecretBytes> ask(std::string_view prompt, Echo echo);
+  // Prints the prompt and reads one line. The end of input without a line is canceled as `usage`. Where signals are held
+  // back already (a screen's), `signals` ends the wait.
+  Result<SecretBytes> ask(std::string_view prompt, Echo echo, EndingSignals* signals = nullptr);
   void say(std::string_view text) noexcept;
   int descriptor() const noexcept { return device_.get(); }
 

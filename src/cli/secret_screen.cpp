@@ -1,20 +1,13 @@
 #include "cli/secret_screen.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/signalfd.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/display.hpp"
+#include "cli/alternate_screen.hpp"
 #include "cli/field_lines.hpp"
 #include "vault/card.hpp"
 #include "vault/record_kinds.hpp"
@@ -22,23 +15,7 @@
 namespace popvault::cli {
 namespace {
 
-// xterm's control sequences (ECMA-48 and DEC private modes). The wipe erases from the top to the end of the
-// display and not with "2J": some terminals copy what that erases into their scrollback.
-constexpr std::string_view kEnter = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[J";
-constexpr std::string_view kLeave = "\x1b[H\x1b[J\x1b[?25h\x1b[?1049l";
-
 constexpr int kTickMs = 100;
-
-struct Size {
-  unsigned rows, columns;
-  bool operator==(const Size&) const = default;
-};
-
-Size size_of(int terminal) {
-  winsize found{};
-  if (ioctl(terminal, TIOCGWINSZ, &found) != 0 || found.ws_row == 0 || found.ws_col == 0) return {24, 80};
-  return {found.ws_row, found.ws_col};
-}
 
 // Bytes on their way to the terminal: one small block of secret memory.
 class SecretWriter {
@@ -61,24 +38,12 @@ class SecretWriter {
     std::uint8_t* at = block_.reveal(SecretAccess{}).data() + used_;
     for (; value != 0; value /= base) *--at = static_cast<std::uint8_t>("0123456789ABCDEF"[value % base]);
   }
-  // What a terminal does not take within a second is dropped: one that hangs must not hold up the end.
   void flush() {
-    ByteView rest = std::as_const(block_).reveal(SecretAccess{}).first(used_);
-    while (!rest.empty()) {
-      const ssize_t n = write(fd_, rest.data(), rest.size());
-      if (n < 0 && (errno == EINTR || (errno == EAGAIN && takes_more()))) continue;
-      if (n <= 0) break;
-      rest = rest.subspan(static_cast<std::size_t>(n));
-    }
+    write_to_terminal(fd_, std::as_const(block_).reveal(SecretAccess{}).first(used_));
     used_ = 0;
   }
 
  private:
-  bool takes_more() const {
-    pollfd wait{fd_, POLLOUT, 0};
-    return poll(&wait, 1, 1000) == 1;
-  }
-
   int fd_;
   SecretBytes block_;
   std::size_t used_ = 0;
@@ -88,7 +53,7 @@ class SecretWriter {
 // line's end or below the window.
 class Page {
  public:
-  Page(SecretWriter& out, Size size) : out_(out), size_(size) { out_.put("\x1b[?7l"); }
+  Page(SecretWriter& out, WindowSize size) : out_(out), size_(size) { out_.put("\x1b[?7l"); }
 
   void begin_line() { go_to(row_ + 1, last_row()); }
   void last_line() { go_to(size_.rows, size_.rows); }
@@ -146,7 +111,7 @@ class Page {
   }
 
   SecretWriter& out_;
-  Size size_;
+  WindowSize size_;
   unsigned row_ = 0, column_ = 0;
   bool full_ = false, all_fits_ = true;
 };
@@ -183,7 +148,7 @@ void show_code(Page& page, const RevealedRecord& record, Seconds now) {
   page.text(" (" + std::to_string(totp_seconds_left(record.fields, now)) + " s)");
 }
 
-void show_page(int terminal, const RevealedRecord& record, Size size, Seconds now, std::int64_t left) {
+void show_page(int terminal, const RevealedRecord& record, WindowSize size, Seconds now, std::int64_t left) {
   SecretWriter out(terminal);
   Page page(out, size);
   page.begin_line();
@@ -199,96 +164,28 @@ void show_page(int terminal, const RevealedRecord& record, Size size, Seconds no
   page.end();
 }
 
-// The terminal while values are on it: alternate screen, no cursor, single keys without echo, no signal that
-// ends or stops the program in between.
-class Screen {
- public:
-  static Result<Screen> enter(int terminal) {
-    Screen out;
-    if (tcgetattr(terminal, &out.saved_) != 0) return fail_errno(errno, "reading the terminal's settings");
-    sigset_t all, ending;
-    sigfillset(&all);
-    sigemptyset(&ending);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2})
-      sigaddset(&ending, signal);
-    out.signals_ = Descriptor(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!out.signals_) return fail_errno(errno, "signalfd");
-    sigprocmask(SIG_SETMASK, &all, &out.mask_);
-    out.terminal_ = terminal;  // from here on it is left again
-    termios raw = out.saved_;
-    raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
-    raw.c_iflag &= ~static_cast<tcflag_t>(IXON | ICRNL);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    if (tcsetattr(terminal, TCSAFLUSH, &raw) != 0)
-      return fail_errno(errno, "changing the terminal's settings");
-    SecretWriter(terminal).put(kEnter);
-    out.entered_ = true;
-    return out;
-  }
-  ~Screen() {
-    if (terminal_ < 0) return;
-    if (entered_) SecretWriter(terminal_).put(kLeave);
-    tcsetattr(terminal_, TCSAFLUSH, &saved_);  // the rest of a key of many bytes is not for the shell
-    sigprocmask(SIG_SETMASK, &mask_, nullptr);
-    if (ended_by_ != 0) raise(ended_by_);
-  }
-  Screen(Screen&& other) noexcept
-      : terminal_(std::exchange(other.terminal_, -1)),
-        entered_(other.entered_),
-        ended_by_(other.ended_by_),
-        saved_(other.saved_),
-        mask_(other.mask_),
-        signals_(std::move(other.signals_)) {}
-  Screen& operator=(Screen&&) = delete;
-
-  // Waits a moment; true when a key, a signal or the end of the terminal says that it is over.
-  bool over() {
-    pollfd wait[] = {{terminal_, POLLIN, 0}, {signals_.get(), POLLIN, 0}};
-    if (poll(wait, 2, kTickMs) <= 0) return false;
-    signalfd_siginfo found{};
-    if (read(signals_.get(), &found, sizeof found) == static_cast<ssize_t>(sizeof found))
-      ended_by_ = static_cast<int>(found.ssi_signo);
-    return true;
-  }
-
- private:
-  Screen() = default;
-  int terminal_ = -1;
-  bool entered_ = false;
-  int ended_by_ = 0;
-  termios saved_{};
-  sigset_t mask_{};
-  Descriptor signals_;
-};
+// Waits a moment; true when a key, a signal or the end of the terminal says that it is over.
+bool over(int terminal, EndingSignals& signals) {
+  pollfd wait[] = {{terminal, POLLIN, 0}, {signals.descriptor(), POLLIN, 0}};
+  if (poll(wait, 2, kTickMs) <= 0) return false;
+  (void)signals.take();
+  return true;
+}
 
 }  // namespace
 
-Result<Descriptor> open_secret_screen() {
-  if (isatty(STDOUT_FILENO) == 0)
-    return fail(Errc::usage, "values are shown on a terminal only, and standard output is none");
-  const char* const type = std::getenv("TERM");
-  if (type != nullptr && std::string_view(type) == "dumb")
-    return fail(Errc::usage,
-                "values are shown on a terminal's alternate screen only, and this one has none (TERM=dumb)");
-  // Opened anew, so that what is changed on the descriptor is not changed for others who have the terminal.
-  char name[64];
-  if (ttyname_r(STDOUT_FILENO, name, sizeof name) != 0) std::strcpy(name, "/dev/tty");
-  Descriptor device(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-  if (!device) return fail(Errc::usage, "values are shown on a terminal only, and this one cannot be opened");
-  return device;
-}
+Result<Descriptor> open_secret_screen() { return open_own_terminal("values are shown"); }
 
 Status show_secrets(int terminal, const RevealedRecord& record, const Clock& clock, int seconds) {
   const std::int64_t end = clock.monotonic_ms() + std::int64_t{seconds} * 1000;
-  PV_ASSIGN(Screen screen, Screen::enter(terminal));
-  Size drawn_size{0, 0};
+  PV_ASSIGN(AlternateScreen screen, AlternateScreen::enter(terminal, AlternateScreen::Input::raw));
+  WindowSize drawn_size{0, 0};
   Seconds drawn_at = -1;
   std::int64_t drawn_left = -1;
   do {
     const std::int64_t rest = end - clock.monotonic_ms();
     if (rest <= 0) break;
-    const Size size = size_of(terminal);
+    const WindowSize size = window_size(terminal);
     const Seconds now = clock.now();
     const std::int64_t left = (rest + 999) / 1000;
     if (size == drawn_size && now == drawn_at && left == drawn_left) continue;
@@ -296,7 +193,7 @@ Status show_secrets(int terminal, const RevealedRecord& record, const Clock& clo
     drawn_size = size;
     drawn_at = now;
     drawn_left = left;
-  } while (!screen.over());
+  } while (!over(terminal, screen.signals()));
   return {};
 }
 

@@ -1,15 +1,10 @@
 #include "cli/words_screen.hpp"
 
-#include <signal.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 
+#include "cli/alternate_screen.hpp"
 #include "crypto/bip39.hpp"
 #include "crypto/random.hpp"
 
@@ -18,11 +13,6 @@ namespace {
 
 using crypto::kRecoveryWords;
 
-// xterm's control sequences. The wipe is "J" from the top: what "2J" erases goes to the scrollback of some
-// terminals.
-constexpr std::string_view kEnter = "\x1b[?1049h\x1b[H\x1b[J";
-constexpr std::string_view kClear = "\x1b[H\x1b[J";
-constexpr std::string_view kLeave = "\x1b[H\x1b[J\x1b[?1049l";
 constexpr std::string_view kNoTerminal =
     "there is no terminal for recovery words; use a descriptor (--words-fd N)";
 
@@ -30,19 +20,6 @@ constexpr unsigned kCell = 16;       // "24. " and a word of 8, and space
 constexpr unsigned kOtherRows = 10;  // what stands around the table
 constexpr int kAsked = 3;
 constexpr int kTries = 3;
-
-// The screen that the signal handler leaves.
-int g_screen = -1;
-
-void leave_and_die(int signal) {
-  const int error = errno;
-  [[maybe_unused]] const ssize_t n = write(g_screen, kLeave.data(), kLeave.size());
-  tcflush(g_screen, TCIFLUSH);
-  errno = error;
-  raise(signal);  // SA_RESETHAND: the default action now, at the handler's return
-}
-
-constexpr std::array kEnding = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 Result<Terminal> open_terminal() {
   const char* const type = std::getenv("TERM");
@@ -52,37 +29,10 @@ Result<Terminal> open_terminal() {
   return terminal;
 }
 
-// From here to the destructor the alternate screen is shown.
-class Screen {
- public:
-  explicit Screen(Terminal& terminal) : terminal_(terminal) {
-    g_screen = terminal.descriptor();
-    struct sigaction action {};
-    action.sa_handler = &leave_and_die;
-    action.sa_flags = SA_RESETHAND;
-    for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &action, &old_[i]);
-    // Stopped, the program would leave the words on the screen.
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &stop, &mask_);
-    terminal_.say(kEnter);
-  }
-  ~Screen() {
-    terminal_.say(kLeave);
-    tcflush(g_screen, TCIFLUSH);
-    for (std::size_t i = 0; i < kEnding.size(); ++i) sigaction(kEnding[i], &old_[i], nullptr);
-    sigprocmask(SIG_SETMASK, &mask_, nullptr);
-    g_screen = -1;
-  }
-  Screen(const Screen&) = delete;
-  Screen& operator=(const Screen&) = delete;
-
- private:
-  Terminal& terminal_;
-  std::array<struct sigaction, kEnding.size()> old_{};
-  sigset_t mask_{};
-};
+// Stopped, the program would leave the words on the screen, so Ctrl-Z does nothing.
+Result<AlternateScreen> enter(const Terminal& terminal) {
+  return AlternateScreen::enter(terminal.descriptor(), AlternateScreen::Input::lines);
+}
 
 // Text that grows in secret memory, up to a limit that is known.
 class SecretText {
@@ -128,7 +78,7 @@ std::array<std::string_view, kRecoveryWords> split(const SecretBytes& words) {
 
 Result<SecretBytes> type_words(std::string_view why) {
   PV_ASSIGN(Terminal terminal, open_terminal());
-  const Screen screen(terminal);
+  PV_ASSIGN(AlternateScreen screen, enter(terminal));
   terminal.say("Recovery words to " + std::string(why) +
                ":\n"
                "Type the 24 words in their order, in one line or more; the first four letters\n"
@@ -136,7 +86,7 @@ Result<SecretBytes> type_words(std::string_view why) {
   SecretText all(kMaxSecretLine);
   while (count_words(all.text()) < kRecoveryWords) {
     const std::string prompt = std::to_string(count_words(all.text()) + 1) + "> ";
-    PV_ASSIGN(const SecretBytes line, terminal.ask(prompt, Echo::on));
+    PV_ASSIGN(const SecretBytes line, terminal.ask(prompt, Echo::on, &screen.signals()));
     if (count_words(as_text(line.reveal(SecretAccess{}))) == 0) break;
     if (!all.add(as_text(line.reveal(SecretAccess{}))) || !all.add("\n"))
       return fail(Errc::invalid_field, "the recovery words are over 4 KiB");
@@ -160,23 +110,16 @@ std::array<std::size_t, kAsked> places_to_ask() {
   return out;
 }
 
-Status ask_back(Terminal& terminal, std::size_t place, std::string_view word) {
+Status ask_back(Terminal& terminal, EndingSignals& signals, std::size_t place, std::string_view word) {
   const std::string number = std::to_string(place + 1);
   const SecretBytes expected = SecretBytes::copy_of(as_bytes(word));
   for (int i = 0; i < kTries; ++i) {
-    PV_ASSIGN(const SecretBytes typed, terminal.ask("Word " + number + ": ", Echo::on));
+    PV_ASSIGN(const SecretBytes typed, terminal.ask("Word " + number + ": ", Echo::on, &signals));
     const auto known = crypto::bip39_word(typed);
     if (known && *known == expected) return {};
     terminal.say("That is not word " + number + ".\n");
   }
   return fail(Errc::invalid_field, "word " + number + " is not what was shown; nothing was stored");
-}
-
-winsize size_of(const Terminal& terminal) {
-  winsize found{};
-  if (ioctl(terminal.descriptor(), TIOCGWINSZ, &found) != 0 || found.ws_row == 0 || found.ws_col == 0)
-    found.ws_row = 24, found.ws_col = 80;
-  return found;
 }
 
 std::string_view reason_of(crypto::WordsProblem::Kind kind) {
@@ -214,13 +157,13 @@ Status check_words_screen() {
 
 Status show_words(const SecretBytes& words, std::string_view note) {
   PV_ASSIGN(Terminal terminal, open_terminal());
-  const winsize size = size_of(terminal);
-  const SecretBytes table = words_table(words, size.ws_col);
+  const WindowSize size = window_size(terminal.descriptor());
+  const SecretBytes table = words_table(words, size.columns);
   const std::string_view lines = as_text(table.reveal(SecretAccess{}));
   const auto rows = std::count(lines.begin(), lines.end(), '\n') + std::count(note.begin(), note.end(), '\n');
-  if (table.empty() || rows + kOtherRows > size.ws_row)
+  if (table.empty() || rows + kOtherRows > size.rows)
     return fail(Errc::usage, "the window is too small for 24 words: make it 80 columns by 24 rows");
-  const Screen screen(terminal);
+  PV_ASSIGN(AlternateScreen screen, enter(terminal));
   terminal.say("Recovery words: the way in when the passphrase or this machine is lost.\n");
   terminal.say(note);
   terminal.say("Write them on paper, in this order. They are shown this once.\n\n");
@@ -228,10 +171,10 @@ Status show_words(const SecretBytes& words, std::string_view note) {
   terminal.say(
       "\nWhoever has them opens the vault. Press Enter when they are written down; three\n"
       "of them are asked back then. ");
-  PV_TRY(terminal.ask("", Echo::on));
-  terminal.say(kClear);
+  PV_TRY(terminal.ask("", Echo::on, &screen.signals()));
+  screen.clear();
   const auto all = split(words);
-  for (const std::size_t place : places_to_ask()) PV_TRY(ask_back(terminal, place, all[place]));
+  for (const std::size_t place : places_to_ask()) PV_TRY(ask_back(terminal, screen.signals(), place, all[place]));
   return {};
 }
 

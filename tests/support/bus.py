@@ -86,7 +86,7 @@ class Bus:
         with open(config, "w", encoding="ascii") as file:
             file.write(CONFIG % socket)
         self.process = subprocess.Popen(["dbus-daemon", "--config-file=" + config, "--nofork", "--nosyslog"],
-                                        preexec_fn=die_with_parent)
+                                        stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         end = time.monotonic() + 20
         while not os.path.exists(socket):
             if self.process.poll() is not None or time.monotonic() > end:

@@ -52,6 +52,28 @@ TEST(Connection, SkipsEventsAndLateAnswersAndJoinsPieces) {
   EXPECT_EQ((*reply)["which"].text_or(""), "mine");
 }
 
+TEST(Connection, KeepsEventsForThoseWhoTakeThem) {
+  constexpr const char* kEvent = R"({"jsonrpc":"2.0","method":"event","params":{"what":"locked"}})";
+  FakeServer server([&](const Heard& heard) {
+    return std::string(kEvent) + "\n" + FakeServer::result(heard, Json::Object{}) + kEvent + "\n" +
+           R"({"id":4,"jsonrpc":"2.0","method":"event","params":{"what":"no event"}})" + "\n" + kEvent + "\n";
+  });
+  auto connection = Connection::open(server.path());
+  ASSERT_TRUE(connection);
+  ASSERT_TRUE(connection->call("any"));  // not kept
+  connection->keep_events();
+  ASSERT_TRUE(connection->call("any"));
+  ASSERT_TRUE(connection->call("any"));  // what is left of the call before is certainly there now
+  std::size_t events = 0;
+  while (events < 5) {
+    const auto event = connection->next_event();
+    ASSERT_TRUE(event) << event.error().message();
+    if (!*event) continue;
+    EXPECT_EQ((**event)["what"].text_or(""), "locked");
+    ++events;
+  }
+}
+
 TEST(Connection, PassesTheDescriptorWithItsRequest) {
   FakeServer server([](const Heard& heard) {
     EXPECT_EQ(heard.descriptors.size(), heard.request["method"].text_or("") == "with" ? 1U : 0U);
