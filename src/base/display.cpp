@@ -1,7 +1,9 @@
 #include "base/display.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 
 #include "base/utf8.hpp"
 
@@ -62,7 +64,69 @@ std::string escaped(std::string_view text, bool ascii_only) {
   return out;
 }
 
+// Letters and signs that every terminal shows one column wide, from left to right: Latin, Greek, Cyrillic, the usual
+// punctuation, currencies.
+constexpr Range kNarrow[] = {{0x0020, 0x007e}, {0x00a1, 0x024f}, {0x0370, 0x0482}, {0x048a, 0x052f},
+                             {0x1e00, 0x1eff}, {0x2010, 0x2027}, {0x20a0, 0x20bf}};
+
+bool narrow(const Glyph& glyph) {
+  if (!glyph.safe || glyph.value == '\\') return false;
+  return std::any_of(std::begin(kNarrow), std::end(kNarrow),
+                     [&](const Range& range) { return glyph.value >= range.first && glyph.value <= range.last; });
+}
+
+// One character each, as it is shown.
+std::vector<std::string> cells(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const Glyph glyph = first_glyph(text);
+    out.push_back(narrow(glyph)            ? std::string(text.substr(0, glyph.size))
+                  : !glyph.valid           ? coded('x', glyph.value)
+                  : glyph.value == '\\'    ? std::string("\\\\")
+                                           : coded('u', glyph.value));
+    text.remove_prefix(glyph.size);
+  }
+  return out;
+}
+
 }  // namespace
+
+std::size_t columns_of(std::string_view fitted) noexcept {
+  return static_cast<std::size_t>(std::count_if(fitted.begin(), fitted.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string fit(std::string_view text, std::size_t columns, Keep keep) {
+  constexpr std::string_view kMore = "...";
+  std::vector<std::string> all = cells(text);
+  std::size_t width = 0;
+  for (const std::string& cell : all) width += columns_of(cell);
+  const bool whole = width <= columns;
+  if (!whole && columns < kMore.size()) return std::string(columns, '.');
+  const std::size_t room = whole ? columns : columns - kMore.size();
+  std::string out;
+  std::size_t used = 0;
+  if (keep == Keep::end) std::reverse(all.begin(), all.end());
+  for (const std::string& cell : all) {
+    used += columns_of(cell);
+    if (used > room) break;
+    out = keep == Keep::end ? cell + out : out + cell;
+  }
+  if (whole) return out;
+  return keep == Keep::end ? std::string(kMore) + out : out + std::string(kMore);
+}
+
+std::vector<std::string> fold(std::string_view text, std::size_t columns) {
+  std::vector<std::string> out(1);
+  std::size_t used = 0;
+  columns = std::max<std::size_t>(columns, 16);
+  for (const std::string& cell : cells(text)) {
+    const std::size_t width = columns_of(cell);
+    if (used + width > columns) out.emplace_back(), used = 0;
+    out.back() += cell;
+    used += width;
+  }
+  return out;
+}
 
 Glyph first_glyph(std::string_view text) noexcept {
   const std::size_t size = utf8_length(text, 0);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace popvault {
 
@@ -20,6 +21,15 @@ std::string escape_ascii(std::string_view text);
 
 // JSON in which every such character stands as \uXXXX: the same value, and safe to be printed.
 std::string escape_json(std::string_view json);
+// For places with so many columns. Whatever is not certainly one column wide (wide, combining, of a script that runs from
+// right to left...) is escaped too, so that the result takes one column a character; a longer one is cut, with "..." at its
+// end, or at its start where the end tells more (an origin). No escape is cut in two.
+enum class Keep : std::uint8_t { start, end };
+std::string fit(std::string_view text, std::size_t columns, Keep keep = Keep::start);
+// How many columns a text of fit() takes.
+std::size_t columns_of(std::string_view fitted) noexcept;
+// All of it, in lines of so many columns (at least 16).
+std::vector<std::string> fold(std::string_view text, std::size_t columns);
 
 // The first character of a text that is not empty, for text that must not be copied into a string.
 struct Glyph {

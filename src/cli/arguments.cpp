@@ -357,7 +357,7 @@ void Parser::policies() {
 void Parser::purchases() {
   PurchaseOptions& p = out_.purchase;
   CLI::App* const approvals = command("approvals", "list what waits for you", Verb::approvals);
-  approvals->add_flag("--watch", p.watch, "show it again every second until Ctrl-C");
+  approvals->add_flag("--watch", p.watch, "keep the list on the whole terminal, and answer there");
   CLI::App* const approve = command("approve", "allow one purchase", Verb::approve);
   approve->add_option("id", p.id, "the purchase")->required();
   approve->add_flag("--force", p.force, "one that the policy denied, against its limits");

@@ -30,6 +30,8 @@ class OwnerSession {
   // The same with a fresh proof; `params` is an object without `proof`.
   Result<Json> call_with_proof(std::string_view method, Json params, const Signer& signer,
                                const SecretFields* bundle = nullptr, Descriptor* received = nullptr, int file = -1);
+  // For its events, and to poll.
+  client::Connection& connection() noexcept { return connection_; }
   // Fails with vault_missing or locked, before anybody is asked for a passphrase.
   Status require_unlocked() const;
 

@@ -33,7 +33,9 @@ Result<SecretBytes> ask_passphrase(std::optional<int> fd, std::string_view why) 
   if (fd) return read_secret_line(*fd, "passphrase");
   auto terminal = Terminal::open();
   if (!terminal) return fail(Errc::proof_required, "there is no terminal to ask on");
-  return terminal->ask("Passphrase to " + std::string(why) + ": ", Echo::off);
+  PV_ASSIGN(SecretBytes passphrase, terminal->ask("Passphrase to " + std::string(why) + ": ", Echo::off));
+  if (passphrase.empty()) return fail(Errc::usage, "no passphrase was typed");
+  return passphrase;
 }
 
 Result<SecretBytes> choose_passphrase(std::optional<int> fd, std::string_view what, std::string_view option) {

@@ -1,14 +1,9 @@
 // approvals, approve, deny, purchases.
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <thread>
 
 #include "base/money.hpp"
+#include "cli/approvals_screen.hpp"
 #include "cli/command.hpp"
-#include "base/display.hpp"
 #include "cli/masked_text.hpp"
 #include "cli/owner_session.hpp"
 #include "cli/secret_input.hpp"
@@ -46,17 +41,6 @@ std::string waiting_text(const Json& purchases) {
   return purchases.array()->empty() ? "nothing waits for you\n" : list_text(purchases, &purchase_lines);
 }
 
-// Until Ctrl-C, or until the daemon goes or the vault is locked.
-Result<Output> watch(OwnerSession& session, bool json) {
-  while (true) {
-    PV_ASSIGN(const Json purchases, waiting(session));
-    const std::string text = json ? escape_json(purchases.dump()) + "\n" : "\x1b[H\x1b[2J" + waiting_text(purchases);
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-      return fail(Errc::io_error, "writing to standard output");
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-  }
-}
-
 // The owner sees what is asked before the passphrase: the daemon's own row, not what somebody wrote in a
 // chat. What cannot be shown is not asked for.
 Status show_before_approval(OwnerSession& session, const std::string& id, bool force) {
@@ -88,9 +72,12 @@ Result<Output> proved(const Context& context, std::string_view method, std::stri
 }  // namespace
 
 Result<Output> list_approvals(const Context& context) {
+  if (context.args.purchase.watch) {
+    PV_TRY(watch_approvals(context));
+    return Output{};
+  }
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  if (context.args.purchase.watch) return watch(session, context.args.json);
   PV_ASSIGN(const Json purchases, waiting(session));
   return Output{purchases, waiting_text(purchases)};
 }
