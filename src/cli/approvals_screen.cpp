@@ -19,6 +19,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds kAtTheLatest{30};      // between two looks, whatever the events say
 constexpr std::chrono::milliseconds kAtTheEarliest{200};
+constexpr std::chrono::seconds kWhenOver{3};
 constexpr std::chrono::milliseconds kEscape{50};      // the rest of a key of many bytes comes at once
 
 enum class Key : std::uint8_t { none, up, down, page_up, page_down, first, last, enter, back, approve, deny, yes, quit, other };
@@ -96,7 +97,8 @@ class Watching {
   Steady::time_point next_look() const { return looked_ + (due_ ? Steady::duration(kAtTheEarliest) : Steady::duration(kAtTheLatest)); }
 
   Status look_if_due() {
-    if (list_.any_over(system_clock().now())) due_ = true;
+    // The daemon's clock decides, and may be another one.
+    if (list_.any_over(system_clock().now()) && Steady::now() >= looked_ + kWhenOver) due_ = true;
     if (looked_ != Steady::time_point{} && Steady::now() < next_look()) return {};
     due_ = false;
     looked_ = Steady::now();
@@ -106,6 +108,8 @@ class Watching {
     if (!result) return tl::unexpected(result.error());
     const Json::Array* const purchases = (*result)["purchases"].array();
     if (purchases == nullptr) return fail(Errc::internal, "the reply has no purchases");
+    PV_TRY(take_events());  // what this look itself ended
+    if (locked_) return {};
     const bool was_empty = list_.items().empty();
     const bool gone = list_.set(*purchases, answered_);
     if (gone && !answered_) view_.message = "What was chosen is " + (ended_as_.empty() ? "gone" : escape_ascii(ended_as_)) + ".";
@@ -121,11 +125,11 @@ class Watching {
     drawn_size_ = size;
     view_.state = locked_ ? "locked" : frozen_ ? "frozen" : "";
     const std::vector<std::string> page = approvals_page(list_, view_, size, system_clock().now());
-    std::string out = "\x1b[?7l";
+    std::string out;
     for (std::size_t row = 0; row < page.size(); ++row)
       if (row >= drawn_.size() || drawn_[row] != page[row])
         out += "\x1b[" + std::to_string(row + 1) + ";1H\x1b[K" + page[row];
-    write_to_terminal(terminal_, out + "\x1b[?7h");
+    if (!out.empty()) write_to_terminal(terminal_, "\x1b[?7l" + out + "\x1b[?7h");  // no line is continued on the next
     drawn_ = page;
   }
 
