@@ -12,6 +12,7 @@
 #include "cli/alternate_screen.hpp"
 #include "cli/approvals_view.hpp"
 #include "cli/owner_session.hpp"
+#include "cli/purchase_list.hpp"
 
 namespace popvault::cli {
 namespace {
@@ -103,15 +104,15 @@ class Watching {
     due_ = false;
     looked_ = Steady::now();
     if (locked_) return {};
-    const auto result = session_.call("purchase.list", Json::Object{{"limit", 100}, {"status", "awaiting_approval"}});
-    if (!result && result.error().code == Errc::locked) return locked_ = true, list_.clear(), Status{};
-    if (!result) return tl::unexpected(result.error());
-    const Json::Array* const purchases = (*result)["purchases"].array();
-    if (purchases == nullptr) return fail(Errc::internal, "the reply has no purchases");
+    const auto purchases = purchases_with(session_, "awaiting_approval", kMostListed);
+    if (!purchases && purchases.error().code == Errc::locked) return locked_ = true, list_.clear(), Status{};
+    // A page began with a purchase that is gone by now: once more.
+    if (!purchases && purchases.error().code == Errc::not_found) return due_ = true, Status{};
+    if (!purchases) return tl::unexpected(purchases.error());
     PV_TRY(take_events());  // what this look itself ended
     if (locked_) return {};
     const bool was_empty = list_.items().empty();
-    const bool gone = list_.set(*purchases, answered_);
+    const bool gone = list_.set(*purchases->array(), answered_);
     if (gone && !answered_) view_.message = "What was chosen is " + (ended_as_.empty() ? "gone" : escape_ascii(ended_as_)) + ".";
     if (gone) view_.details = false, answered_ = false, ended_as_.clear();
     if (was_empty && !gone) list_.move(1);

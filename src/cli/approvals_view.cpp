@@ -12,7 +12,6 @@ namespace {
 constexpr WindowSize kLeast{8, 40};
 constexpr std::size_t kRowsEach = 2;
 constexpr std::size_t kAround = 3;  // the title, the message, the keys
-constexpr std::size_t kMostListed = 100;  // the daemon's limit for one list
 
 std::string id_of(const Json& purchase) { return purchase["purchase"].text_or(""); }
 
@@ -76,8 +75,7 @@ std::string title(const ApprovalList& list, const ApprovalsView& view) {
   const std::size_t count = list.items().size();
   std::string out = "popvault approvals: ";
   if (view.state == "locked") return out + "the vault is locked";
-  out += count == 0 ? "nothing waits for you" : count >= kMostListed ? "the newest " + std::to_string(count) + " that wait"
-                                              : std::to_string(count) + (count == 1 ? " waits" : " wait");
+  out += count == 0 ? "nothing waits for you" : std::to_string(count) + (count == 1 ? " waits" : " wait");
   return view.state == "frozen" ? out + " (the vault is frozen)" : out;
 }
 

@@ -125,12 +125,12 @@ Result<Output> export_journal(const Context& context) {
   PV_TRY(check_free(*given.file));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_TRY(session.require_unlocked());
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "export the journal"));
+  PV_ASSIGN(const Signer signer, ask_signer(context, session, "export the journal"));
   PV_ASSIGN(NewFile file, NewFile::create(*given.file));
   Json params = Json::Object{};
   if (given.after) params.set("after", *given.after);
   PV_ASSIGN(const Json result,
-            session.call_with_proof("audit.export", std::move(params), key, nullptr, nullptr, file.descriptor()));
+            session.call_with_proof("audit.export", std::move(params), signer, nullptr, nullptr, file.descriptor()));
   PV_TRY(file.keep());
   Json out = result;
   out.set("file", *given.file);

@@ -37,7 +37,7 @@ constexpr Entry kEntries[] = {
      "set show unset kill --merchant --processor --record --per-use --per-day --per-month --currency --uses-per-hour "
      "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
     {"config",
-     "get set browser.endpoint allow_loopback_http journal.retention_days lock.after lock.idle approvals.proof --passphrase-fd"},
+     "get set browser.endpoint allow_loopback_http journal.retention_days lock.after lock.idle approvals.hook approvals.proof --passphrase-fd"},
     {"approvals", "--watch"},
     {"approve", "--force --passphrase-fd"},
     {"deny", ""},

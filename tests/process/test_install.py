@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.home import Home
+from support.home import Home, wait_until
 
 BUILD = os.environ["POPVAULT_BUILD"]
 
@@ -47,22 +47,25 @@ class Installed(unittest.TestCase):
         return found[0]
 
     def test_everything_is_there(self):
-        for name in ("popvault", "popvaultd", "popvault-injector", "agent_client.hpp", "messages.hpp", "error.hpp",
+        for name in ("popvault", "popvaultd", "popvault-injector", "popvault-watcher", "popvault-watcher.service",
+                     "agent_client.hpp", "messages.hpp", "error.hpp",
                      "libpv_client.a", "popvault-client.pc", "popvaultd.service", "popvaultd.socket", "README.md",
                      "LICENSE", "THREAT_MODEL.md", "PROTOCOL.md"):
             self.find(name)
         self.assertEqual(os.path.basename(os.path.dirname(self.find("popvault"))), "bin")
 
     def test_units_name_what_was_installed(self):
-        with open(self.find("popvaultd.service")) as file:
-            line = [row for row in file if row.startswith("ExecStart=")][0]
-        program = line.split("=", 1)[1].split()[0]
-        self.assertTrue(self.find("popvaultd").endswith(program[program.index("/libexec/"):]), program)
+        for name in ("popvaultd", "popvault-watcher"):
+            with open(self.find(name + ".service")) as file:
+                line = [row for row in file if row.startswith("ExecStart=")][0]
+            program = line.split("=", 1)[1].split()[0]
+            self.assertTrue(self.find(name).endswith(program[program.index("/libexec/"):]), program)
 
     def test_it_works_and_the_library_links(self):
         home = Home()
         try:
-            env = home.env()
+            env = home.env(DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nonexistent", DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent")
+            del env["POPVAULT_NO_WATCHER"]
 
             def run(*words, feed=""):
                 done = subprocess.run([self.find("popvault"), *words], input=feed, env=env, text=True,
@@ -97,6 +100,7 @@ class Installed(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (0, "****-****-****-4242\n"))
             refused = subprocess.run([program, "pak_wrong"], env=env, text=True, stdout=subprocess.PIPE)
             self.assertEqual((refused.returncode, refused.stdout), (1, "unauthenticated\n"))
+            wait_until(lambda: "watcher: yes" in run("status"), "the watcher that came with the daemon")
             run("stop")
         finally:
             home.remove()
