@@ -173,11 +173,8 @@ Result<policy::UseRequest> parse_question(Session& session, const Json& question
 // What stands before the policy: a request would not come that far.
 std::string before_the_policy(Session& session, const store::Row& agent) {
   if (session.frozen()) return "; but the vault is frozen, so every request is refused";
-  const std::string status = agent.body["status"].text_or("");
-  const bool ends = agent.body["expires_at"].int_or(0) <= session.clock().now();
-  if (status != "active") return "; but this agent is " + status + ", so every request is refused";
-  if (session.narrowed("suspend", agent.id)) return "; but this agent is suspended, so every request is refused";
-  return ends ? "; but this agent's key has expired, so every request is refused" : "";
+  const std::string status = gate::status_of(session, agent);
+  return status == "active" ? "" : "; but this agent is " + status + ", so every request is refused";
 }
 
 Json to_json(const policy::Spent& spent) {
