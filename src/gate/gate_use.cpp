@@ -69,7 +69,11 @@ Result<store::Row> Gate::check_approved(Use& use) {
   PV_ASSIGN(store::Row purchase, own_purchase(use.caller, use.purchase));
   const std::string status = purchase.body["status"].text_or("");
   if (status != "approved") return fail(ledger::refusal_of(status));
-  PV_ASSIGN(const store::Row record, check_authority(use.agent, purchase.body["record"].text_or("")));      // 5
+  const std::string id = purchase.body["record"].text_or("");
+  auto authority = check_authority(use.agent, id);                                                          // 5
+  // The agent knows of this record: a policy that does not name it any more denies it.
+  if (!authority && authority.error().code == Errc::not_found && find_record(*session_, id)) return fail(Errc::denied);
+  PV_ASSIGN(const store::Row record, std::move(authority));
   if (edited_since(purchase, record)) return fail(Errc::denied, "the record was edited since");
   use.passage.pass(Step::authority);
   PV_ASSIGN(const policy::Decision decision, decide(use.agent.id, request_of(purchase), purchase.id));      // 6

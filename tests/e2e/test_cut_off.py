@@ -76,6 +76,30 @@ class CutOff(unittest.TestCase):
         with self.market.agent() as agent:
             return agent.refusal("purchase.fill", purchase=purchase, page={"url": self.url})
 
+    def test_a_policy_narrowed_while_the_injector_still_looks(self):
+        """It has no value yet: it is stopped, and the purchase may be used again once the policy allows it."""
+        url = self.market.shop.origin + "/nothing-to-fill"
+        self.market.shop.pages["/nothing-to-fill"] = "<!doctype html><title>nothing</title>"
+        page = self.market.open(url)
+        self.addCleanup(self.close, page)
+        self.addCleanup(self.market.set_policy)
+        with self.home.owner() as owner, self.market.agent() as agent:
+            policy = owner.call("policy.show", agent="helper")
+            for attempt in range(5):  # it looks for a moment only
+                purchase = self.market.approved("narrowed-%d" % attempt)
+                number = agent.start("purchase.fill", {"purchase": purchase, "page": {"url": url}})
+                wait_until(lambda: injectors(self.home.pid), "an injector", 60)
+                owner.call("policy.narrow", **{**policy, "killed": True})
+                answer = agent.reply()
+                self.assertEqual(answer["id"], number)
+                if answer["error"]["data"]["reason"] != "fields_missing":
+                    break
+                self.home.cli("policy", "set", "helper", "--no-kill", passphrase=PASSPHRASE)
+            self.assertEqual(answer["error"]["data"]["reason"], "canceled")
+            wait_until(lambda: not injectors(self.home.pid), "the end of the injector")
+            self.assertEqual(self.status(purchase), "approved")
+            self.assertEqual(agent.refusal("purchase.fill", purchase=purchase, page={"url": url}), "denied")
+
     def test_daemon_killed(self):
         purchase, page, thread, answers = self.begin()
         children = injectors(self.home.pid)
