@@ -44,6 +44,23 @@ def versions():
 
 
 class GoldenHomes(unittest.TestCase):
+    def check_policy(self, home, owner, known):
+        """A policy from before the amount above which one is asked: it asks for what it asked for then."""
+        (agent,) = [one["agent"] for one in owner.call("agent.list")["agents"] if one["status"] == "active"]
+        policy = owner.call("policy.show", agent=agent)
+        self.assertEqual({**policy, "agent": 0}, {
+            "agent": 0, "ask_above_minor": 1999, "currency": "USD", "drift_bp": 0, "expires_at": None, "killed": False,
+            "merchants": [{"origin": "https://shop.example", "processors": []}], "per_day_minor": 50000,
+            "per_month_minor": 1500000, "per_use_minor": 10000, "records": ["*"], "strength": "dom", "unlisted": "deny",
+            "uses_per_hour": 60})
+        self.assertEqual(owner.call("policy.preview", **policy)["changes"], [])
+        card = next(i for i in known["records"] if i.startswith("crd_"))
+        with home.agent(known["agent_key"]) as connection:
+            for amount, status in ((1999, "approved"), (2000, "awaiting_approval")):
+                self.assertEqual(connection.call(
+                    "purchase.request", record=card, amount_minor=amount, currency="USD", merchant_origin="https://shop.example",
+                    reason="x", idempotency_key="golden-%d" % amount)["status"], status)
+
     def check(self, version):
         with Home() as home:
             known = put_home(home, version)
@@ -64,6 +81,7 @@ class GoldenHomes(unittest.TestCase):
                 with home.agent(known["agent_key"]) as agent:
                     seen = {r["id"] for r in agent.call("credentials.list")["credentials"]}
                     self.assertEqual(seen, {r for r in known["records"] if r.startswith("crd_")})
+                self.check_policy(home, owner, known)
                 key = OwnerKey(None, bytes.fromhex(known["vault_key"]))
                 key.call(owner, "vault.rotate", now=True)
                 self.assertTrue(owner.call("vault.check")["ok"])

@@ -194,6 +194,11 @@ class Changes(Case):
             {"what": "per_day_minor", "from": 20000, "to": 100000, "widens": True}]})
         self.assertEqual((self.show(), self.kinds()), (before, kinds))
 
+    def test_a_narrowing_that_changes_nothing_leaves_no_trace(self):
+        before = self.kinds()
+        self.assertEqual(self.narrow()["per_use_minor"], 5000)
+        self.assertEqual(self.kinds(), before)
+
     def test_a_record_that_is_gone_does_not_stand_in_the_way_of_a_narrowing(self):
         third = self.home.add_card("Third", number="4111111111111111")["id"]
         self.set(records=[self.card, third])
