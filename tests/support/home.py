@@ -262,7 +262,8 @@ class Home:
         args = ["policy", "set", agent, "--merchant", merchant]
         for origin in processors or ("none",):
             args += ["--processor", origin]
-        args += ["--per-use", per_use, "--per-day", per_day, "--currency", currency, "--strength", strength, *more]
+        args += ["--per-use", per_use, "--per-day", per_day, "--currency", currency, "--strength", strength,
+                 "--no-kill", *more]
         month = "%.2f" % (30 * float(per_day))
         for option, value in (("--ask-above", "0"), ("--per-month", month), ("--uses-per-hour", "10000"), ("--record", "*"),
                               ("--unlisted", "deny"), ("--expires", "never")):
