@@ -90,7 +90,7 @@ constexpr Method kOwnerMethods[] = {
     {"backup.restore",     kUninitialised, Proof::none,  false, o::backup_restore},
     {"audit.list",         kMade,          Proof::none,  false, o::audit_list},
     {"audit.verify",       kMade,          Proof::none,  false, o::audit_verify},
-    {"audit.export",       kUnlocked,      Proof::fresh, false, o::audit_export},
+    {"audit.export",       kUnlocked,      Proof::session, false, o::audit_export},
     {"audit.purge",        kUnlocked,      Proof::fresh, false, o::audit_purge},
 };
 

@@ -21,7 +21,7 @@ from support.rpc import RpcError, bundle
 
 # Methods that a kept proof is enough for.
 SESSION = {"record.edit", "record.remove", "record.restore", "agent.rotate", "agent.resume", "purchase.settle",
-           "purchase.release", "backup.create", "vault.rotate"}
+           "purchase.release", "backup.create", "vault.rotate", "audit.export"}
 REFUSED = ("proof_invalid", "proof_expired", "proof_required")
 
 
