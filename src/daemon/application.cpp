@@ -47,14 +47,13 @@ void Application::note_sighting(Peer& peer) {
   if (news.changed) {
     Json body;
     body.set("agent", agent);
-    body.set("executable", executable);
+    set_personal(session, body, agent, Json::Object{{"executable", executable}});
     note_refusal(journal::Kind::agent_executable, std::move(body), agent);
   }
   for (const gate::Anomaly& anomaly : news.anomalies) {
     Json body;
     body.set("agent", agent);
-    body.set("executable", anomaly.one);
-    body.set("other", anomaly.other);
+    set_personal(session, body, agent, Json::Object{{"executable", anomaly.one}, {"other", anomaly.other}});
     note_refusal(journal::Kind::agent_anomaly, std::move(body), agent);
   }
 }
@@ -66,10 +65,14 @@ void Application::ensure_sightings() {
 
 Status Application::recall_sightings() {
   store::Store& store = session.store();
+  PersonalReader personal(session);
   const auto each = [&](journal::Kind kind, Seconds since, const auto& take) -> Status {
     PV_ASSIGN(const auto rows, store.journal_of(kind, since));
     for (const journal::Row& row : rows)
-      if (const auto body = Json::parse(row.body)) take((*body)["agent"].text_or(""), *body, row);
+      if (auto body = Json::parse(row.body)) {
+        const Json shown = personal.shown(std::move(*body));
+        take(shown["agent"].text_or(""), shown, row);
+      }
     return {};
   };
   std::map<std::string, std::uint64_t> rotated;  // agent -> sequence

@@ -187,6 +187,7 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
     body.set("record_version", record.body["version"]);
     body.set("request_hash", request.hash);
     body.set("requested_at", now);
+    body.set("salt", crypto::random_token(26));  // the journal's digest of this row cannot be tried against guesses
     body.set("strength", std::string(policy::to_string(kAvailable)));
     body.set("text", request.reason);
     wrote = true;

@@ -8,6 +8,7 @@
 #include "rpc/params.hpp"
 #include "secret/bundle.hpp"
 #include "session/epochs.hpp"
+#include "session/personal.hpp"
 #include "session/records.hpp"
 #include "log/log.hpp"
 
@@ -136,13 +137,13 @@ Status Gate::journal_use(Use& use, store::Row& purchase) {
   Json body;
   body.set("agent", use.agent.id);
   body.set("browser", "attached");
-  body.set("executable", use.caller.identity.executable);
   body.set("granted", session_->state() == State::granted);
   body.set("injector", injector_sha256_);
-  body.set("merchant", purchase.body["merchant"]);
   body.set("purchase", purchase.id);
   body.set("record", purchase.body["record"]);
   body.set("strength", purchase.body["strength"]);
+  set_personal(*session_, body, use.agent.id,
+               Json::Object{{"executable", use.caller.identity.executable}, {"merchant", purchase.body["merchant"]}});
   PV_TRY(tx.journal(journal::Kind::use_begin, std::move(body)));
   const std::uint64_t before = session_->store().head().seq;
   const Status committed = session_->commit(tx);

@@ -37,6 +37,8 @@ Status blank(store::Transaction& tx, store::Row purchase) {
   for (const std::string_view name : kOfPurchases)
     if (purchase.body.find(name) != nullptr) purchase.body.set(name, nullptr);
   purchase.body.set("purged", true);
+  // What the policy denied cannot be forced any more: nobody knows what it was.
+  if (purchase.body["status"].text_or("") == "denied") purchase.body.set("denied_by_owner", true);
   return tx.put(store::Table::purchases, purchase);
 }
 

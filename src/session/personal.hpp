@@ -1,7 +1,7 @@
 // What the journal tells of people: sealed apart from the row, so that it can be destroyed while the chain stays whole
 // (docs/JOURNAL_FORMAT.md, "Personal payloads").
 //
-// A row about an agent holds the members executable, merchant, name, page_url and text in one member `personal`:
+// A row about an agent holds the members executable, merchant, name, other, page_url and text in one member `personal`:
 // {"period": N, "sealed": hex, "subject": agent id}, AES-256-GCM under the agent's key of that week. vault.enc holds
 // the keys. Destroying one makes the payloads unreadable, here and in every export. The loop's thread.
 #pragma once

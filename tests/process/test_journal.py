@@ -5,7 +5,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -180,7 +182,8 @@ class Lists(Case):
         self.home.cli("deny", mine)
         self.home.cli("deny", theirs)
         rows = self.list("--agent", "helper")
-        self.assertEqual([row["kind"] for row in rows], ["agent_added", "policy_set", "purchase_requested", "purchase_denied"])
+        self.assertEqual([row["kind"] for row in rows], ["agent_added", "policy_set", "agent_executable", "purchase_requested",
+                                                        "purchase_denied"])
         self.assertEqual({row["body"]["purchase"] for row in rows if "purchase" in row["body"]}, {mine})
         self.assertEqual(self.list("--agent", self.agent["agent"]), rows, "by id")
         self.assertEqual(set(self.kinds("--kind", "purchase_denied")), {"purchase_denied"})
@@ -190,7 +193,7 @@ class Lists(Case):
         self.assertEqual(self.list("--since", "2026-01-01T00:00:00Z"), self.list())
         self.assertEqual([row["seq"] for row in self.home.cli("audit", "list", "--after", "3", "--limit", "2").json], [4, 5])
         self.home.cli("lock")
-        self.assertEqual(len(self.list("--agent", "helper")), 4, "while locked")
+        self.assertEqual(len(self.list("--agent", "helper")), 5, "while locked")
 
     def test_wrong_filters(self):
         self.assertEqual(self.home.run("audit", "list", "--agent", "nobody").reason, "not_found")
@@ -264,6 +267,16 @@ class Exports(Case):
 
 
 class Personal(Case):
+    def stored(self, kind):
+        """The rows of a kind as they stand in the file; the daemon goes on."""
+        with tempfile.TemporaryDirectory(prefix="pv-state-", dir="/tmp") as copy:
+            for name in ("state.db", "state.db-wal"):
+                if os.path.exists(self.home.file(name)):
+                    shutil.copy(self.home.file(name), copy)
+            found = [row for row in read_state(os.path.join(copy, "state.db")) if row.kind == kind]
+        self.assertTrue(found)
+        return found
+
     def purge(self, subject="helper"):
         return self.home.cli("audit", "purge", "--subject", subject, passphrase=PASSPHRASE).json
 
@@ -283,9 +296,13 @@ class Personal(Case):
         self.assertEqual(json.loads(opened), {"name": "helper"})
 
     def test_shown_while_unlocked_only(self):
+        self.request("one")
         (row,) = self.list("--kind", "agent_added")
         self.assertEqual(row["body"]["name"], "helper")
         self.assertNotIn("personal", row["body"])
+        (row,) = self.list("--kind", "agent_executable")
+        self.assertIn("python", row["body"]["executable"])
+        self.assertNotIn(row["body"]["executable"].encode(), b"".join(row.body.encode() for row in self.stored(26)))
         self.home.cli("lock")
         (row,) = self.list("--kind", "agent_added")
         self.assertEqual(row["body"]["personal"], "locked")
@@ -300,6 +317,7 @@ class Personal(Case):
         self.assertIn(REASON.encode(), self.state_files(), "the control")
         self.assertEqual(self.purge(), {"rows": 1, "subject": self.agent["agent"]})
         self.assertNotIn(REASON.encode(), self.state_files())
+        self.assertEqual(self.home.run("approve", one, "--force", passphrase=PASSPHRASE).reason, "wrong_status", "it is over for good")
         (row,) = self.list("--kind", "agent_added")
         self.assertEqual(row["body"]["personal"], "purged")
         (purchase,) = self.home.cli("purchases").json
