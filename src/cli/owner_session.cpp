@@ -114,9 +114,9 @@ Result<Signer> signer_given(const Context& context, OwnerSession& session) {
   return args.authenticator ? ssh_signer(list) : command_signer(*args.authenticator_command, list);
 }
 
-bool gives_signer(const Arguments& args) { return args.authenticator || args.authenticator_command; }
-
 }  // namespace
+
+bool gives_signer(const Arguments& args) { return args.authenticator || args.authenticator_command; }
 
 Result<Signer> ask_signer(const Context& context, OwnerSession& session, std::string_view why) {
   if (gives_signer(context.args)) return signer_given(context, session);

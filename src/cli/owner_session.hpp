@@ -41,6 +41,9 @@ class OwnerSession {
   Json hello_;
 };
 
+// Whether an authenticator is to give the proofs of this run.
+bool gives_signer(const Arguments& args);
+
 // What signs the proofs of this run: --authenticator, --authenticator-command, or what opens the vault, which is asked for.
 // `why` is part of the prompt. The vault is unlocked.
 Result<Signer> ask_signer(const Context& context, OwnerSession& session, std::string_view why);

@@ -115,15 +115,16 @@ Result<Output> unlock_vault(const Context& context) {
 Result<Output> lock_vault(const Context& context) { return simple_call(context, "vault.lock", "state"); }
 Result<Output> freeze_vault(const Context& context) { return simple_call(context, "vault.freeze", "frozen"); }
 
-// A freeze locks as well, so what opens the vault is asked for once and does both.
+// A freeze locks as well, so what opens the vault is asked for once and does both; an authenticator cannot unlock.
 Result<Output> unfreeze_vault(const Context& context) {
+  constexpr std::string_view kWhy = "unfreeze the vault";
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   if (session.state() == "uninitialised") return fail(Errc::vault_missing);
-  if (session.state() == "unlocked") {
-    PV_ASSIGN(const Json result, call_proved(context, session, "vault.unfreeze", Json::Object{}, "unfreeze the vault"));
+  if (session.state() == "unlocked" || gives_signer(context.args)) {
+    PV_ASSIGN(const Json result, call_proved(context, session, "vault.unfreeze", Json::Object{}, kWhy));
     return state_output(result, "frozen");
   }
-  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, "unfreeze the vault"));
+  PV_ASSIGN(const SecretBytes key, ask_vault_key(context, session, kWhy));
   PV_ASSIGN(const SecretFields bundle, key_bundle(key));
   PV_TRY(session.call("vault.unlock", {}, session.machine_mode() ? nullptr : &bundle));
   PV_ASSIGN(const Json result, session.call_with_proof("vault.unfreeze", Json::Object{}, key_signer(key)));
