@@ -59,20 +59,17 @@ void Application::note_sighting(Peer& peer) {
 }
 
 void Application::ensure_sightings() {
-  if (std::exchange(sightings_recalled, true)) return;
+  // What the journal has of it opens only then.
+  if (session.state() != State::unlocked || std::exchange(sightings_recalled, true)) return;
   if (const Status recalled = recall_sightings(); !recalled) log_warning("the agents' programs: " + recalled.error().message());
 }
 
 Status Application::recall_sightings() {
-  store::Store& store = session.store();
-  PersonalReader personal(session);
+  PersonalReader reader(session);
   const auto each = [&](journal::Kind kind, Seconds since, const auto& take) -> Status {
-    PV_ASSIGN(const auto rows, store.journal_of(kind, since));
+    PV_ASSIGN(const auto rows, session.store().journal_of(kind, since));
     for (const journal::Row& row : rows)
-      if (auto body = Json::parse(row.body)) {
-        const Json shown = personal.shown(std::move(*body));
-        take(shown["agent"].text_or(""), shown, row);
-      }
+      if (const auto body = Json::parse(row.body)) take((*body)["agent"].text_or(""), reader.shown(*body), row);
     return {};
   };
   std::map<std::string, std::uint64_t> rotated;  // agent -> sequence
@@ -82,12 +79,13 @@ Status Application::recall_sightings() {
     const auto at = rotated.find(agent);
     return !agent.empty() && (at == rotated.end() || row.seq > at->second);
   };
+  const auto told = [](const Json& body) { return body["executable"].string() != nullptr; };
   PV_TRY(each(journal::Kind::agent_executable, 0, [&](const std::string& agent, const Json& body, const journal::Row& row) {
-    if (counts(agent, row)) sightings.recall_executable(agent, body["executable"].text_or(""), row.at);
+    if (counts(agent, row) && told(body)) sightings.recall_executable(agent, body["executable"].text_or(""), row.at);
   }));
   const Seconds since = session.clock().now() - gate::kAnomalyShown;
   return each(journal::Kind::agent_anomaly, since, [&](const std::string& agent, const Json& body, const journal::Row& row) {
-    if (counts(agent, row))
+    if (counts(agent, row) && told(body))
       sightings.recall_anomaly(agent, {body["executable"].text_or(""), body["other"].text_or(""), row.at});
   });
 }

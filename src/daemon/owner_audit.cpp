@@ -100,6 +100,7 @@ Status audit_purge(Application& app, Call& call) {
   PV_TRY(app.expire());
   PV_ASSIGN(const store::Row agent, gate::find_agent(app.session, subject));
   PV_ASSIGN(const std::int64_t rows, purge_subject(app.session, agent));
+  app.sightings.forget(agent.id);
   Json out;
   out.set("rows", rows);
   out.set("subject", agent.id);

@@ -311,6 +311,24 @@ class Programs(Case):
         self.home.unlock()
         self.assertEqual(self.home.cli("status").json["agent_anomalies"], [])
 
+    def test_what_is_purged(self):
+        """Paths of programs are personal: sealed in the journal, and gone with the agent's key."""
+        with self.come(this_program()), self.come(self.other):
+            pass
+        self.assertEqual({row["executable"] for row in self.rows("agent_executable")}, {this_program(), self.other})
+        self.home.cli("audit", "purge", "--subject", "helper", passphrase=PASSPHRASE)
+        self.assertEqual({row["personal"] for row in self.rows("agent_executable")}, {"purged"})
+        self.assertIsNone(self.listed()["executable"])
+        self.assertEqual(self.home.cli("status").json["agent_anomalies"], [])
+        self.home.restart()
+        self.home.unlock()
+        self.assertIsNone(self.listed()["executable"])
+        self.home.stop()
+        for name in ("state.db", "vault.enc"):
+            with open(self.home.file(name), "rb") as file:
+                self.assertNotIn(self.other.encode(), file.read())
+        self.home.start()
+
     def test_one_after_the_other_is_none(self):
         for program in (this_program(), self.other):
             with self.come(program) as agent:
