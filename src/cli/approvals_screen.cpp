@@ -217,11 +217,19 @@ class Watching {
     if (list_.chosen() == nullptr) return {};
     view_.details = true;
     view_.top = 0;
-    if (!session_.machine_mode()) return approve();
-    // A vault without a passphrase asks for nothing, so one key would be enough to pay.
+    if (!asks_for_nothing()) return approve();
+    // One key would be enough to pay.
     asking_ = true;
     view_.message = "Approve this? y: yes, any other key: no";
     return {};
+  }
+
+  // No passphrase is typed: there is none, an authenticator signs, or the proof of an earlier approval is kept.
+  bool asks_for_nothing() { return session_.machine_mode() || gives_signer(context_.args) || keeps_proofs(); }
+  bool keeps_proofs() {
+    if (!proved_) return false;
+    const auto settings = session_.call("config.get", Json::Object{{"key", "approvals.proof"}});
+    return settings && (*settings)["settings"]["approvals.proof"].text_or("") == "session";
   }
 
   Status approve() {
@@ -232,7 +240,8 @@ class Watching {
     const unsigned row = std::max(2U, drawn_size_.rows) - 1;
     write_to_terminal(terminal_, "\x1b[" + std::to_string(row) + ";1H\x1b[J");
     screen_.read_lines();
-    const auto result = call_proved(context_, session_, "purchase.approve", Json::Object{{"purchase", id}}, "approve this (nothing: back)");
+    const auto result = call_kept(context_, session_, "purchase.approve", Json::Object{{"purchase", id}}, "approve this (nothing: back)");
+    proved_ = proved_ || result.has_value();
     screen_.read_keys();
     redraw();
     return answered(id, result, "approved");
@@ -271,6 +280,7 @@ class Watching {
   Steady::time_point looked_{};
   std::string ended_as_;
   bool due_ = true, answered_ = false, asking_ = false;
+  bool proved_ = false;  // something was approved on this connection
   bool locked_ = false, frozen_ = false, over_ = false;
 };
 

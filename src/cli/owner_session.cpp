@@ -92,6 +92,7 @@ Result<Json> OwnerSession::call_with_proof(std::string_view method, Json params,
 }
 
 Result<SecretBytes> ask_vault_key(const Context& context, const OwnerSession& session, std::string_view why) {
+  if (gives_signer(context.args)) return fail(Errc::usage, "an authenticator signs and opens nothing; leave it out");
   if (session.machine_mode()) {
     const auto mode = vault_mode_of(session.hello()["mode"].text_or(""));
     if (!mode) return fail(Errc::internal, "the daemon names no vault mode");
@@ -151,6 +152,13 @@ Result<Json> call_proved(const Context& context, OwnerSession& session, std::str
   PV_TRY(session.require_unlocked());
   PV_ASSIGN(const Signer signer, ask_signer(context, session, why));
   return session.call_with_proof(method, std::move(params), signer);
+}
+
+Result<Json> call_kept(const Context& context, OwnerSession& session, std::string_view method, Json params,
+                       std::string_view why) {
+  auto tried = session.call(method, params);
+  if (tried || tried.error().code != Errc::proof_required) return tried;
+  return call_proved(context, session, method, std::move(params), why);
 }
 
 }  // namespace popvault::cli

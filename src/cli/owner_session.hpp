@@ -59,5 +59,8 @@ Status check_distinct(const Arguments& args);
 // Both at once: an unlocked vault, the signer, the proof, the call.
 Result<Json> call_proved(const Context& context, OwnerSession& session, std::string_view method, Json params,
                          std::string_view why);
+// The same, but nobody is asked while this connection's earlier proof is enough for the method.
+Result<Json> call_kept(const Context& context, OwnerSession& session, std::string_view method, Json params,
+                       std::string_view why);
 
 }  // namespace popvault::cli

@@ -174,6 +174,30 @@ class Answering(WatchCase):
         terminal.press("q")
         self.left(terminal, 0)
 
+    def test_a_kept_proof(self):
+        """With approvals.proof `session` the passphrase is typed once; a key that was meant otherwise still pays nothing."""
+        self.home.cli("config", "set", "approvals.proof", "session", passphrase=PASSPHRASE)
+        first, second = self.ask("First"), self.ask_after("Second")
+        terminal = self.watch()
+        terminal.wait_for("2 wait")
+        terminal.press("a")
+        terminal.wait_for("Passphrase to approve this")
+        terminal.press(PASSPHRASE + "\n")
+        terminal.wait_for(first + " is approved.")
+        terminal.wait_for("1 waits")
+        terminal.press("a")
+        terminal.wait_for("Approve this? y")
+        terminal.press("n")
+        terminal.wait_for(lambda screen: "Approve this?" not in screen.text())
+        self.assertEqual(self.status(second), "awaiting_approval")
+        terminal.press("a")
+        terminal.wait_for("Approve this? y")
+        terminal.press("y")
+        terminal.wait_for(second + " is approved.")
+        self.assertEqual(terminal.screen.text().count("Passphrase"), 0)
+        terminal.press("q")
+        self.left(terminal, 0)
+
     def test_nothing_typed_approves_nothing(self):
         purchase = self.ask()
         terminal = self.watch()

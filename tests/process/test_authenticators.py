@@ -200,6 +200,17 @@ class Commands(Case):
         self.assertEqual(answer.code, 0, repr(answer))
         self.assertEqual(answer.json["allow_loopback_http"], True)
 
+    def test_it_opens_nothing(self):
+        self.enroll_raw()
+        self.home.cli("lock")
+        for verb in ("unlock", "unfreeze"):
+            self.assertIn(self.home.run(verb, "--authenticator-command", self.command()).reason, ("usage", "locked"))
+        self.assertEqual(self.home.cli("status").json["state"], "locked")
+        self.home.cli("freeze")
+        self.home.unlock()
+        self.home.cli("unfreeze", "--authenticator-command", self.command())
+        self.assertFalse(self.home.cli("status").json["frozen"])
+
     def test_wrong_programs(self):
         self.enroll_raw()
         for command in (self.command(bytes(32)), "true", "false", "cat", "/nonexistent/program", "yes", "sleep 0"):
