@@ -55,6 +55,10 @@ Notice notice_of(const Json& purchase) {
               "\nTo answer: popvault approvals --watch"};
 }
 
+Notice locked_notice() {
+  return {"A purchase waits for you", "The vault is locked: popvault unlock, then popvault approvals --watch"};
+}
+
 Json request_of(const Json& purchase) {
   Json out{Json::Object{{"what", "approval"}}};
   for (const char* name : {"purchase", "agent", "amount", "currency", "expires_at", "merchant", "executable", "page_url",

@@ -18,6 +18,9 @@ struct Notice {
 // Amount, merchant, agent and what the agent says; no card. Short: each part is cut.
 Notice notice_of(const Json& purchase);
 
+// What can be said while the vault is locked.
+Notice locked_notice();
+
 // {"what":"approval","purchase",...}: docs/ARCHITECTURE.md, "The watcher". The card as its masked number and label.
 Json request_of(const Json& purchase);
 

@@ -92,9 +92,11 @@ class Watcher {
     if (!asked.empty()) tell(asked);
   }
 
-  // While the vault is locked nothing can be read, and nobody is told.
+  // While the vault is locked (a grant was used) nothing can be read, and no hook is known.
   void tell(const std::set<std::string>& asked) {
     const auto purchases = daemon_.waiting();
+    if (!purchases && purchases.error().code == Errc::locked)
+      for (const std::string& id : asked) notifier_.show(id, locked_notice());
     if (!purchases) return;
     const auto hook = daemon_.hook();
     for (const Json& purchase : *purchases) {

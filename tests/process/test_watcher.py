@@ -174,6 +174,21 @@ class Telling(WatcherCase):
             owner.call("purchase.deny", purchase=purchase)
         self.desktop.wait_for("close 1")
 
+    def test_under_a_grant_while_locked(self):
+        path, out = self.hook()
+        self.set_hook(path)
+        self.watch()
+        self.home.cli("grant", "helper", "--record", self.card["id"])
+        self.home.cli("lock")
+        self.ask("Later")
+        summary, body = self.desktop.notification()
+        self.assertEqual(summary, "A purchase waits for you")
+        self.assertNotIn("Later", body)
+        self.unlock()
+        self.ask("Now")
+        self.assertIn("Now", self.desktop.notification()[1])
+        self.assertIn('"text":"Now"', self.output(out))
+
     def test_hostile_text(self):
         path, out = self.hook()
         self.assertEqual(self.set_hook(path).code, 0)
