@@ -85,7 +85,7 @@ class Watching {
       PV_ASSIGN(const auto event, session_.connection().next_event());
       if (!event) return {};
       const std::string what = (*event)["what"].text_or("");
-      if (what == "locked") locked_ = true, list_.clear(), view_.message.clear();
+      if (what == "locked") locked_ = true, proved_ = false, list_.clear(), view_.message.clear();
       if (what == "unlocked") locked_ = false;
       if (what == "frozen" || what == "unfrozen") frozen_ = what == "frozen";
       if (what == "purchase" && (*event)["purchase"].text_or("") == chosen_id()) ended_as_ = (*event)["status"].text_or("");
@@ -235,6 +235,8 @@ class Watching {
   Status approve() {
     const std::string id = chosen_id();
     if (id.empty()) return {};
+    const auto without = approve_kept(id);
+    if (without || without.error().code != Errc::proof_required) return answered(id, without, "approved");
     view_.message.clear();
     draw();
     const unsigned row = std::max(2U, drawn_size_.rows) - 1;

@@ -97,6 +97,9 @@ std::vector<char*> clean_environment(const Service& service) {
   dup2(log, 2);
   syscall(SYS_close_range, 3U, ~0U, 0U);
   signal(SIGPIPE, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   char* const argv[] = {const_cast<char*>(service.name), const_cast<char*>(service.argument), nullptr};
   execve(program, argv, environment);
   static constexpr char kFailed[] = ": it could not be executed\n";

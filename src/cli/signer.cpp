@@ -61,6 +61,10 @@ Result<Pipe> new_pipe() {
   dup2(out, 1);
   syscall(SYS_close_range, 3U, ~0U, 0U);
   signal(SIGPIPE, SIG_DFL);
+  // A screen holds signals back; the command must not.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   execvp(argv[0], argv);
   _exit(127);
 }
