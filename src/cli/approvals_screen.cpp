@@ -235,8 +235,6 @@ class Watching {
   Status approve() {
     const std::string id = chosen_id();
     if (id.empty()) return {};
-    const auto without = approve_kept(id);
-    if (without || without.error().code != Errc::proof_required) return answered(id, without, "approved");
     view_.message.clear();
     draw();
     const unsigned row = std::max(2U, drawn_size_.rows) - 1;
