@@ -128,7 +128,7 @@ Status Application::keep_schedule() {
 }
 
 void Application::after_request() {
-  if (checkpointing || session.state() != State::unlocked || !checkpoint_due(session)) return;
+  if (checkpointing || !session.has_store() || !session.store().unsealed() || !checkpoint_due(session)) return;
   checkpointing = true;
   loop.post([this] {
     checkpointing = false;
