@@ -215,11 +215,11 @@ class Commands(unittest.TestCase):
     def test_control(self):
         with Copy() as copy:
             before = unknown_commands(copy.root, self.known)
-            copy.append("README.md", "\n`popvault fly` `popvault agent promote X` `popvault approve ID --force`\n"
+            copy.append("README.md", "\n`popvault fly` `popvault agent promote X` `popvault approve ID --forever`\n"
                                      "```\n$ popvault policy set shopper \\\n    --per-week 1.00\npopvault status | cat\n```\n")
             copy.replace("docs/ERRORS.md", "run popvault unlock", "run popvault unlok")
             self.assertEqual({fault for _, _, fault in unknown_commands(copy.root, self.known) - before},
-                             {"fly", "promote", "--force", "--per-week", "unlok"})
+                             {"fly", "promote", "--forever", "--per-week", "unlok"})
 
 
 class Journal(unittest.TestCase):
