@@ -7,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.home import Home
+from support.home import PASSPHRASE, Home
 from support.programs import SOURCE
 from support.rpc import Client
 
@@ -68,7 +68,7 @@ class Examples(unittest.TestCase):
         cls.home = Home()
         cls.home.start()
         cls.home.make_vault()
-        cls.home.add_card(label="Demo")
+        cls.record = cls.home.add_card(label="Demo")["id"]
         cls.agent = cls.home.add_agent("helper")
         cls.home.set_policy("helper", merchant="https://shop.example", per_use="100.00", per_day="500.00",
                             strength="dom")
@@ -96,6 +96,13 @@ class Examples(unittest.TestCase):
                                                             "agent_name": "helper", "home": self.home.path})
 
     def test_owner_socket(self):
+        # What only a proof makes: the grant that the examples list, lock with and revoke. And the agent's two purchases: with
+        # their keys they are the same whether its examples ran or not.
+        self.home.cli("grant", "helper", "--record", self.record, passphrase=PASSPHRASE)
+        with self.home.agent(self.agent["key"]) as agent:
+            for key, amount, reason in (("doc-1", 2500, "A book"), ("doc-2", 990000, "A car")):
+                agent.call("purchase.request", record=self.record, amount_minor=amount, currency="USD", reason=reason,
+                           merchant_origin="https://shop.example", idempotency_key=key)
         self.run_examples("owner", self.home.owner_socket, {"home": self.home.path})
 
 
