@@ -63,6 +63,7 @@ class Help:
 
     def __init__(self):
         self.pages = {}
+        self.valued = set()  # (words of the command, an option that takes a value)
 
     def of(self, *words):
         if words not in self.pages:
@@ -72,15 +73,20 @@ class Help:
             below = re.search(r"^Subcommands:\n(.*?)(?:\n\n|\Z)", text, re.S | re.M)
             names = set(re.findall(r"^  (\S+)", below.group(1), re.M)) if below else set()
             self.pages[words] = names, set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+            self.valued |= {words + (option,) for option in re.findall(r"(--[a-z-]+) [A-Z]", text)}
         return self.pages[words]
 
     def fault(self, words):
         """What is unknown in the words behind `popvault`, or None."""
         path, (below, options) = (), self.of()
+        value = False
         for word in words:
-            if word.startswith("-"):
+            if value:
+                value = False
+            elif word.startswith("-"):
                 if word not in options:
                     return word
+                value = path + (word,) in self.valued
             elif word in below:
                 path += (word,)
                 below, more = self.of(*path)
@@ -215,11 +221,11 @@ class Commands(unittest.TestCase):
     def test_control(self):
         with Copy() as copy:
             before = unknown_commands(copy.root, self.known)
-            copy.append("README.md", "\n`popvault fly` `popvault agent promote X` `popvault approve ID --forever`\n"
+            copy.append("README.md", "\n`popvault fly` `popvault agent promote X` `popvault approve ID --twice`\n"
                                      "```\n$ popvault policy set shopper \\\n    --per-week 1.00\npopvault status | cat\n```\n")
             copy.replace("docs/ERRORS.md", "run popvault unlock", "run popvault unlok")
             self.assertEqual({fault for _, _, fault in unknown_commands(copy.root, self.known) - before},
-                             {"fly", "promote", "--forever", "--per-week", "unlok"})
+                             {"fly", "promote", "--twice", "--per-week", "unlok"})
 
 
 class Journal(unittest.TestCase):
