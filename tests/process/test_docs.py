@@ -1,5 +1,5 @@
 """The documents against the code: errors made from their table, links and paths that lead somewhere, commands that exist,
-every kind of the journal named. Each checker finds a fault planted in a copy."""
+every kind of the journal named, methods with their proofs and states, rooms, a purchase's steps. Each checker finds a fault planted in a copy."""
 
 import os
 import re
@@ -135,6 +135,62 @@ def journal_faults(root):
     return kinds ^ told
 
 
+def read(root, *path):
+    with open(os.path.join(root, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+STATES = {"kAnyState": "any", "kMade": "any but uninitialised", "kUnlocked": "unlocked", "kUninitialised": "uninitialised"}
+
+
+def method_faults(root):
+    """Methods of src/daemon/dispatch.cpp that docs/PROTOCOL.md tells otherwise or not at all, and the other way round."""
+    agent, owner = read(root, "src", "daemon", "dispatch.cpp").split("kOwnerMethods[]")
+    row = re.compile(r'^ +\{"([a-z._]+)", +(\w+), +Proof::(\w+),', re.M)
+    wanted = {(name, proof, STATES[states]) for name, states, proof in row.findall(owner)}
+    agents = {name for name, _, _ in row.findall(agent)}
+    first, second = read(root, "docs", "PROTOCOL.md").split("\n## owner.sock\n")
+    told = set(re.findall(r"^\| ([a-z]+\.[a-z_]+) \| (none|session|fresh) \| ([a-z ]+) \|", second, re.M))
+    return (wanted ^ told) | (agents ^ set(re.findall(r"^### ([a-z]+\.[a-z_]+)$", first, re.M)))
+
+
+def room_faults(root):
+    """Rooms whose row in docs/ARCHITECTURE.md is not what their CMakeLists.txt says."""
+    text, above, told = documents(root)[os.path.join("docs", "ARCHITECTURE.md")], [], {}
+    for name, uses, secrets in re.findall(r"^\| `src/(\w+)` \| ([\w, ]*?) ?\| (yes )?\|", text, re.M):
+        but = re.fullmatch(r"all above but (\w+)", uses)
+        deps = set(above) - {but.group(1)} if but else {word for word in uses.split(", ") if word}
+        told[name] = (frozenset(deps), bool(secrets))
+        above.append(name)
+    built = {}
+    for name in sorted(os.listdir(os.path.join(root, "src"))):
+        if os.path.isdir(os.path.join(root, "src", name)):
+            call = re.search(r"pv_room\(%s\b([^)]*)\)" % name, read(root, "src", name, "CMakeLists.txt")).group(1)
+            deps = re.search(r"\bDEPS((?:\s+[a-z]+)*)", call)
+            built[name] = (frozenset(deps.group(1).split()) if deps else frozenset(), "MAY_REVEAL" in call)
+    return {name for name in set(told) | set(built) if told.get(name) != built.get(name)}
+
+
+def step_faults(root):
+    """Steps of a purchase that docs/ARCHITECTURE.md has and src/ledger/purchases.cpp has not, and the other way round; those of
+    `armed` aside, which nothing reaches yet."""
+    code = {(a, b, money) for a, b, money in
+            re.findall(r'^ +\{"(\w+)", "(\w+)", Money::(\w+)\},', read(root, "src", "ledger", "purchases.cpp"), re.M)
+            if "armed" not in (a, b)}
+    text, told = documents(root)[os.path.join("docs", "ARCHITECTURE.md")], set()
+    for begins, to, money in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| `(\w+)` \| (stays|HOLD|DEBIT|RELEASE) \|", text, re.M):
+        told |= {(begin, to, money.lower()) for begin in re.findall(r"\w+", begins)}
+    return code ^ told
+
+
+def passive_faults(root):
+    """Methods that do not reset the idle lock: the document against dispatch.cpp."""
+    code = re.search(r"kPassive\[\] = \{(.*?)\};", read(root, "src", "daemon", "dispatch.cpp"), re.S).group(1)
+    text = documents(root)[os.path.join("docs", "ARCHITECTURE.md")]
+    told = re.search(r"What does not \(`kPassive`[^)]*\):(.*?)\. So ", text, re.S).group(1)
+    return set(re.findall(r'"([\w.]+)"', code)) ^ set(re.findall(r"`([\w.]+)`", told))
+
+
 def errors_check(root):
     return subprocess.run([sys.executable, "-B", os.path.join(SOURCE, "tools", "errors-doc"), "--check", "--root", root],
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
@@ -147,7 +203,7 @@ class Copy:
         self.root = tempfile.mkdtemp(prefix="pv-docs-", dir="/tmp")
         for name in TOP:
             shutil.copy(os.path.join(SOURCE, name), self.root)
-        for name in ("docs", "src/journal", "src/base"):
+        for name in ("docs", "src"):
             shutil.copytree(os.path.join(SOURCE, name), os.path.join(self.root, name))
         return self
 
@@ -237,6 +293,36 @@ class Journal(unittest.TestCase):
             copy.append("src/journal/kinds.def", "POPVAULT_JOURNAL_KIND(99, moon_landed, true)\n")
             copy.replace("docs/ARCHITECTURE.md", "| 60 | `use_begin`", "| 59 | `use_begin`")
             self.assertEqual({number for number, _, _ in journal_faults(copy.root)}, {"99", "60", "59"})
+
+
+class Tables(unittest.TestCase):
+    """What the documents list, against the source."""
+
+    def test_methods(self):
+        self.assertEqual(method_faults(SOURCE), set())
+
+    def test_rooms(self):
+        self.assertEqual(room_faults(SOURCE), set())
+
+    def test_steps_of_a_purchase(self):
+        self.assertEqual(step_faults(SOURCE), set())
+
+    def test_what_does_not_reset_the_idle_lock(self):
+        self.assertEqual(passive_faults(SOURCE), set())
+
+    def test_control(self):
+        with Copy() as copy:
+            copy.replace("docs/PROTOCOL.md", "| grant.revoke | none |", "| grant.revoke | fresh |")
+            copy.replace("docs/PROTOCOL.md", "### purchase.cancel\n", "### purchase.undo\n")
+            self.assertEqual({one if isinstance(one, str) else one[0] for one in method_faults(copy.root)},
+                             {"grant.revoke", "purchase.cancel", "purchase.undo"})
+            copy.replace("src/policy/CMakeLists.txt", "DEPS base", "DEPS base os")
+            copy.replace("src/gate/CMakeLists.txt", "MAY_REVEAL ", "")
+            self.assertEqual(room_faults(copy.root), {"policy", "gate"})
+            copy.replace("src/ledger/purchases.cpp", '{"approved", "filling", Money::stays},', "")
+            copy.replace("src/daemon/dispatch.cpp", '"grant.list",       "authenticator.list"', '"authenticator.list"')
+            self.assertEqual(step_faults(copy.root), {("approved", "filling", "stays")})
+            self.assertEqual(passive_faults(copy.root), {"grant.list"})
 
 
 if __name__ == "__main__":
