@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kShown[] = {
     "state",         "mode",    "isolation",         "frozen",     "expires_at",
     "vault",         "home",    "version",           "build",      "secret_memory",
-    "browser",       "records", "trash", "pending_approvals", "watcher", "bad_proofs", "failed_recoveries",
+    "browser",       "records", "trash", "pending_approvals", "grants", "watcher", "bad_proofs", "failed_recoveries",
     "proof_strength", "journal_key"};
 
 // Only an unlocked vault can tell whether it has words.

@@ -199,6 +199,7 @@ Status run(const Startup& startup) {
   Injections injections(loop, spawner);
   Application app{loop, *session, injections, digest.hex()};
   app.clock = &clock;
+  session->when_opened([&clock] { clock.rebase(); });
   // A service without this credential just has no sealed grants.
   if (!startup.credentials.empty()) (void)session->use_service_credential(startup.credentials + "/popvault-grant");
   if (session->has_store())

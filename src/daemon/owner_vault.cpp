@@ -45,7 +45,6 @@ bool is_damage(Errc code) {
 }
 
 Status unlock_now(Application& app, SecretBytes key, Reply& reply) {
-  if (app.clock != nullptr) app.clock->rebase();
   const Status unlocked = app.session.unlock(std::move(key));
   app.unlock_refused = unlocked ? std::nullopt : std::optional(unlocked.error());
   if (!unlocked) {

@@ -15,9 +15,6 @@
 namespace popvault::gate {
 namespace {
 
-// By a clock that was set back behind its beginning, an approval is not in force.
-constexpr Seconds kClockSlack = 120;
-
 // Step 4.
 Status parse_use(const Json& params, Use& out) {
   Params in(params);
@@ -86,7 +83,7 @@ Result<store::Row> Gate::check_approved(Use& use) {
   use.passage.pass(Step::reserve);
   if (session_->narrowed("deny", purchase.id)) return fail(Errc::denied);                                   // 8
   if (purchase.body["expires_at"].int_or(0) <= now) return fail(Errc::purchase_expired);
-  if (purchase.body["requested_at"].int_or(0) > now + kClockSlack)
+  if (purchase.body["requested_at"].int_or(0) > now + ledger::kClockSlack)
     return fail(Errc::purchase_expired, "it was asked for at a later time than it is now");
   use.passage.pass(Step::approve);
   return purchase;

@@ -190,7 +190,8 @@ std::int64_t Book::waiting(std::string_view agent) const {
 std::vector<std::string> Book::overdue(Seconds now) const {
   std::vector<std::string> out;
   for (const auto& [id, hold] : holds_)
-    if ((hold.status == "awaiting_approval" || hold.status == "approved" || hold.status == "armed") && hold.expires <= now)
+    if ((hold.status == "awaiting_approval" || hold.status == "approved" || hold.status == "armed") &&
+        (hold.expires <= now || hold.requested > now + kClockSlack))
       out.push_back(id);
   return out;
 }

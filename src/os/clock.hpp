@@ -21,7 +21,7 @@ const Clock& system_clock();
 class HeldClock final : public Clock {
  public:
   explicit HeldClock(const Clock& source) : source_(&source) { rebase(); }
-  // When the owner is there: at an unlock.
+  // When the owner is there: at an unlock that succeeds.
   void rebase();
   Seconds now() const override { return wall_ + (source_->monotonic_ms() - at_ms_) / 1000; }
   std::int64_t monotonic_ms() const override { return source_->monotonic_ms(); }

@@ -203,6 +203,7 @@ Status Session::unlock(SecretBytes key) {
   const store::Checkpointed last = store_->last_checkpoint();
   const bool uncovered = store_->head().seq > last.seq || clock_->now() - last.at >= kCheckpointTime;
   behind_ = true;  // what stands beyond the mirror may be a change of authority
+  if (opened_) opened_();
   unlocked_at_ = clock_->now();
   Status ready = keep_time();
   if (ready) ready = book_.load(*store_);
@@ -216,6 +217,7 @@ Status Session::unlock(SecretBytes key) {
   if (ready) ready = note_mirrored(journal::Kind::unlocked, uncovered);
   if (ready) ready = end_granted();
   if (ready) ready = load_grants();
+  if (ready) ready = mirror_for_sealed();
   if (!ready) lock();
   return ready;
 }

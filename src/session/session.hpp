@@ -57,6 +57,8 @@ class Session {
   Status init(VaultMode mode, const SecretBytes& key);
   // Everything is checked before anything is believed; on failure the vault stays locked.
   Status unlock(SecretBytes key);
+  // Called in unlock() when the key was right and everything verified, before any time is read.
+  void when_opened(std::function<void()> opened) { opened_ = std::move(opened); }
   // Live grants keep what they need; drop_grants() takes that away as well.
   void lock();
   // When the session ends: 24 hours after the unlock, or the setting lock.after.
@@ -202,6 +204,7 @@ class Session {
   SecretBytes view_key_;
   SecretBytes journal_key_;  // signs checkpoints and granted.head
   std::optional<crypto::PublicKey> signer_;
+  std::function<void()> opened_;
   Seconds unlocked_at_ = 0;
   Seconds expires_at_ = 0;
 };
