@@ -118,7 +118,7 @@ class Gate {
   // What the gate would decide now; the rates and the purchase's own hold left out.
   Result<policy::Decision> decide(std::string_view agent, const policy::UseRequest& request, std::string_view except);
 
-  // The rows of the last minute fill the buckets again, the first time there is a key.
+  // The journal's newest rows fill the buckets again, the first time there is a key.
   void replay_rates();
   // Each step of each request, as it is passed. For tests.
   void watch(std::function<void(Step)> watch) { watch_ = std::move(watch); }
@@ -131,6 +131,8 @@ class Gate {
   Answered request_one(store::Transaction& tx, const Asked& asked, bool& wrote);
   Result<store::Row> reserve(store::Transaction& tx, Json body, const policy::Decision& decision);
   Result<store::Row> check_approved(Use& use);
+  // Of a purchase that the owner forced: whether this denial may be overruled.
+  Status check_forced(const std::string& agent, const policy::Decision& decision);
   Status journal_use(Use& use, store::Row& purchase);
   // Steps 5 and 6; none when there is none. One whose row does not verify is denied.
   Result<std::optional<policy::Policy>> policy_for(const std::string& agent);

@@ -75,8 +75,11 @@ Result<store::Row> Gate::check_approved(Use& use) {
   if (edited_since(purchase, record)) return fail(Errc::denied, "the record was edited since");
   use.passage.pass(Step::authority);
   PV_ASSIGN(const policy::Decision decision, decide(use.agent.id, request_of(purchase), purchase.id));      // 6
-  const bool forced = purchase.body["forced"].bool_or(false) && may_force(decision.rule);
-  if (decision.verdict == policy::Verdict::deny && !forced) return fail(decision.reason);
+  if (purchase.body["forced"].bool_or(false)) {
+    PV_TRY(check_forced(use.agent.id, decision));
+  } else if (decision.verdict == policy::Verdict::deny) {
+    return fail(decision.reason);
+  }
   use.passage.pass(Step::policy);
   const auto held = session_->book().in_state("approved");                                                  // 7
   if (std::find(held.begin(), held.end(), purchase.id) == held.end()) return fail(Errc::state_corrupt, "a purchase without its hold");

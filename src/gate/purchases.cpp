@@ -50,6 +50,15 @@ Result<store::Row> Gate::cancel(const Caller& caller, std::string_view id) {
   return moved(*session_, std::move(row), "canceled", journal::Kind::purchase_canceled);
 }
 
+// The first rule that denies hides those behind it: a strength is not overruled with a limit.
+Status Gate::check_forced(const std::string& agent, const policy::Decision& decision) {
+  if (decision.verdict != policy::Verdict::deny) return {};
+  if (!may_force(decision.rule)) return fail(decision.reason);
+  PV_ASSIGN(const auto policy, policy_for(agent));
+  if (!policy || kAvailable < policy->minimum) return fail(Errc::strength_unavailable);
+  return {};
+}
+
 Result<store::Row> Gate::approve(std::string_view id, bool force) {
   if (session_->frozen()) return fail(Errc::frozen);
   if (session_->narrowed("deny", id)) return fail(Errc::denied);
@@ -60,12 +69,13 @@ Result<store::Row> Gate::approve(std::string_view id, bool force) {
   const bool overruled = denied_by_policy(row);
   if (force && !overruled) return fail(Errc::wrong_status, "only what the policy denied can be forced");
   if (!force && overruled) return fail(Errc::denied, "the policy denied it; --force approves it all the same");
+  const bool answerable = overruled || row.body["status"].text_or("") == "awaiting_approval";
+  if (answerable && row.body["expires_at"].int_or(0) <= now) return fail(Errc::purchase_expired);
   if (force) {
-    if (row.body["expires_at"].int_or(0) <= now) return fail(Errc::purchase_expired);
     const policy::UseRequest request{row.body["record"].text_or(""), row.body["merchant"].text_or(""),
                                      row.body["currency"].text_or(""), row.body["amount_minor"].int_or(0), kAvailable};
     PV_ASSIGN(const policy::Decision decision, decide(row.body["agent"].text_or(""), request, ""));
-    if (decision.verdict == policy::Verdict::deny && !may_force(decision.rule)) return fail(decision.reason);
+    PV_TRY(check_forced(row.body["agent"].text_or(""), decision));
     row.body.set("forced", true);
     row.body.set("reason", nullptr);
   }

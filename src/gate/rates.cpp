@@ -1,6 +1,8 @@
 #include "gate/rates.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 namespace popvault::gate {
 namespace {
@@ -32,19 +34,30 @@ Status Rates::take(const std::string& who, std::int64_t now_ms) {
   return {};
 }
 
+void Rates::begin_empty(const std::string& who, std::int64_t at_ms) { levels_.try_emplace(who, Level{0, at_ms}); }
+
 Status replay(Session& session, Rates& agents, Rates& records) {
   const Seconds now = session.clock().now();
   const std::int64_t now_ms = session.clock().monotonic_ms();
-  const auto window = static_cast<Seconds>(kAgentBucket.burst / kAgentBucket.per_second);
+  std::vector<journal::Row> rows;
   for (const journal::Kind kind : {journal::Kind::purchase_requested, journal::Kind::request_denied,
                                    journal::Kind::use_begin, journal::Kind::use_refused}) {
-    PV_ASSIGN(const auto rows, session.store().journal_of(kind, now - window));
-    for (const journal::Row& row : rows) {
-      PV_ASSIGN(const Json body, Json::parse(row.body));
-      const std::int64_t then_ms = now_ms - std::max<Seconds>(0, now - row.at) * 1000;
-      (void)agents.take(body["agent"].text_or(""), then_ms);
-      (void)records.take(body["record"].text_or(""), then_ms);
-    }
+    PV_ASSIGN(auto some, session.store().journal_of(kind, now - kReplayed));
+    std::move(some.begin(), some.end(), std::back_inserter(rows));
+  }
+  std::sort(rows.begin(), rows.end(), [](const journal::Row& a, const journal::Row& b) { return a.seq < b.seq; });
+  std::int64_t then_ms = now_ms - kReplayed * 1000;
+  const auto take = [&](Rates& rates, const std::string& who) {
+    if (who.empty()) return;
+    rates.begin_empty(who, now_ms - kReplayed * 1000);
+    (void)rates.take(who, then_ms);
+  };
+  for (const journal::Row& row : rows) {
+    PV_ASSIGN(const Json body, Json::parse(row.body));
+    // Never backwards, also where the clock was set back.
+    then_ms = std::max(then_ms, now_ms - std::max<Seconds>(0, now - row.at) * 1000);
+    take(agents, body["agent"].text_or(""));
+    take(records, body["record"].text_or(""));
   }
   return {};
 }

@@ -6,8 +6,9 @@
 //   refusal  10        1 a minute     journal rows about refusals, of each kind
 //   bad_key  20        1 in 5 s       wrong agent keys, of each user
 //
-// Those of agents and records survive a restart: the journal has a row for each use, and the rows of the last minute are
-// taken again. One thread.
+// Those of agents and records survive a restart: the journal has a row for each use, and the rows of the last ten minutes are
+// taken again in their order, from buckets that were empty then. Who rested for a minute since is at the level of before; who
+// never did is at most there. One thread.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ constexpr Bucket kAgentBucket{60, 1};
 constexpr Bucket kRecordBucket{60, 1};
 constexpr Bucket kRefusalBucket{10, 1.0 / 60};
 constexpr Bucket kBadKeyBucket{20, 0.2};
+constexpr Seconds kReplayed = 600;
 
 class Rates {
  public:
@@ -34,6 +36,8 @@ class Rates {
 
   // Takes one token, or rate_limited.
   Status take(const std::string& who, std::int64_t now_ms);
+  // Empty at this time, where nothing is known of it.
+  void begin_empty(const std::string& who, std::int64_t at_ms);
 
  private:
   struct Level {

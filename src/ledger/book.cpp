@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::int64_t kMostSum = INT64_MAX / 4;
 
-std::int64_t add(std::int64_t a, std::int64_t b) { return std::clamp(a + b, -kMostSum, kMostSum); }
+std::int64_t add(std::int64_t a, std::int64_t b) {
+  return std::clamp(a + std::clamp(b, -kMostSum, kMostSum), -kMostSum, kMostSum);
+}
 
 std::string_view word_of(Money money) {
   switch (money) {
