@@ -69,6 +69,8 @@ Result<store::Row> Gate::approve(std::string_view id, bool force) {
   const bool overruled = denied_by_policy(row);
   if (force && !overruled) return fail(Errc::wrong_status, "only what the policy denied can be forced");
   if (!force && overruled) return fail(Errc::denied, "the policy denied it; --force approves it all the same");
+  // By the owner, or for a reason that nobody overrules.
+  if (!force && row.body["status"].text_or("") == "denied") return fail(Errc::denied, "it was denied for good; the agent may ask anew");
   const bool answerable = overruled || row.body["status"].text_or("") == "awaiting_approval";
   if (answerable && row.body["expires_at"].int_or(0) <= now) return fail(Errc::purchase_expired);
   if (force) {

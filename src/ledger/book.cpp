@@ -137,7 +137,10 @@ Status Book::move(store::Transaction& tx, store::Row& purchase, std::string_view
 
 Status Book::give_up(store::Transaction& tx, store::Row& purchase, std::string_view status) {
   if (!may_become(purchase.body["status"].text_or(""), status)) return {};
-  if (status == "denied") purchase.body.set("reason", "denied");
+  if (status == "denied") {
+    purchase.body.set("reason", "denied");
+    purchase.body.set("denied_by_owner", true);
+  }
   return move(tx, purchase, status);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/money.hpp"
 #include "crypto/digest.hpp"
+#include "session/checkpoints.hpp"
 #include "session/purchase_ends.hpp"
 #include "session/record_changes.hpp"
 #include "support/memory_vfs.hpp"
@@ -338,7 +339,10 @@ TEST_F(Walk, ARequestThatThePolicyDenies) {
     EXPECT_EQ((*answer.reply)["reason"].text_or(""), info(breach.refusal).word);
     EXPECT_EQ(furthest(), Step::approve);
     EXPECT_EQ(spent().day, 0) << "a denied one holds nothing";
-    EXPECT_FALSE(gate_->approve(answer.purchase->id, false)) << "not without force";
+    const auto plain = gate_->approve(answer.purchase->id, false);
+    ASSERT_FALSE(plain) << "not without force";
+    EXPECT_EQ(plain.error().code, Errc::denied);
+    EXPECT_EQ(status(answer.purchase->id), "denied");
     EXPECT_FALSE(gate_->begin_use(caller_, fill(answer.purchase->id)));
   }
 }
@@ -504,7 +508,7 @@ TEST_F(OfFill, ARowThatCannotBeWritten) {
       if (use->use_row != 0) EXPECT_TRUE(gate_->settle(*use, {}));
       const std::string now = status(id);
       EXPECT_EQ(now, use->use_row != 0 ? "outcome_unknown" : "approved");
-      EXPECT_TRUE(session_->store().verify_chain());
+      EXPECT_TRUE(session_->store().verify_chain(journal_signer(*session_)));
     }
   EXPECT_GT(refused, 5U);
 }
@@ -860,6 +864,20 @@ TEST_F(Forced, AStrengthBehindALimitIsNotOverruled) {
   const auto row = gate_->approve(id, true);
   ASSERT_FALSE(row);
   EXPECT_EQ(row.error().code, Errc::strength_unavailable);
+}
+
+// A forced one that the owner then denies while the vault is locked stays denied.
+TEST_F(Forced, DeniedAfterwards) {
+  with([](policy::Policy& p) { p.per_use = 1; });
+  const std::string id = denied();
+  ASSERT_TRUE(gate_->approve(id, true));
+  session_->lock();
+  ASSERT_TRUE(session_->narrow("deny", id));
+  ASSERT_TRUE(session_->unlock(key()));
+  EXPECT_EQ(status(id), "denied");
+  EXPECT_EQ(spent().day, 0);
+  EXPECT_EQ(gate_->approve(id, true).error().code, Errc::wrong_status);
+  EXPECT_EQ(gate_->approve(id, false).error().code, Errc::denied);
 }
 
 TEST_F(Forced, OnlyWhatThePolicyDeniedAndOnlyInTime) {
