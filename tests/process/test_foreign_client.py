@@ -102,9 +102,20 @@ class Owner(Wire):
         seed = hmac.new(extracted, b"popvault:owner-proof" + b"\x01", hashlib.sha256).digest()
         self.key = SigningKey(seed)
 
+    @classmethod
+    def canonical(cls, value):
+        """Members sorted by their bytes; of the escapes only those that the document names."""
+        if isinstance(value, dict):
+            members = sorted((key.encode(), item) for key, item in value.items())
+            return b"{" + b",".join(cls.text(key.decode()) + b":" + cls.canonical(item) for key, item in members) + b"}"
+        if isinstance(value, list):
+            return b"[" + b",".join(cls.canonical(item) for item in value) + b"]"
+        return cls.text(value) if isinstance(value, str) else json.dumps(value).encode()
+
     @staticmethod
-    def canonical(value):
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    def text(value):
+        short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+        return ('"%s"' % "".join(short.get(c) or ("\\u%04x" % ord(c) if c < " " else c) for c in value)).encode()
 
     def proof(self, method, params):
         wanted = hashlib.sha256(self.canonical({"method": method, "params": params})).hexdigest()
@@ -199,7 +210,7 @@ class ForeignClient(unittest.TestCase):
         # Members and nesting, and numbers that are negative.
         owner.proved("policy.set", agent="helper", merchants=[{"origin": SHOP, "processors": ["https://psp.example"]}],
                      currency="USD", per_use_minor=1, per_day_minor=2, strength="dom", expires_at=None, killed=False)
-        adjusted = owner.proved("purchase.adjust", agent="helper", currency="USD", amount_minor=-5, reason="caf\u00e9 \u0001\t\u007f")
+        adjusted = owner.proved("purchase.adjust", agent="helper", currency="USD", amount_minor=-5, reason="caf\u00e9 \u0001\t\u007f\r\b\f\u001f")
         self.assertEqual(adjusted["spent_day_minor"], 0)
 
     def test_a_proof_of_another_passphrase(self):
