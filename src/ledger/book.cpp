@@ -42,19 +42,21 @@ Book::Account& Book::account(std::string_view agent, std::string_view currency) 
   return accounts_[{std::string(agent), std::string(currency)}];
 }
 
+void Book::hold(const store::Row& purchase, std::string_view status) {
+  const Json& body = purchase.body;
+  const Seconds requested = body["requested_at"].int_or(0);
+  holds_[body["agent"].text_or("")][purchase.id] = {body["currency"].text_or(""),        std::string(status),
+                                                    body["amount_minor"].int_or(kMaxMinor), body["held_at"].int_or(requested),
+                                                    requested,                            body["expires_at"].int_or(0)};
+}
+
 Status Book::load(store::Store& store) {
   clear();
   store_ = &store;
   const Seconds since = store.clock().now() - kMonth;
   for (const char* status : {"awaiting_approval", "approved", "filling", "armed", "outcome_unknown"}) {
     PV_ASSIGN(const auto rows, store.purchases_with_status(status));
-    for (const store::Row& row : rows) {
-      const Json& body = row.body;
-      holds_[row.id] = {body["agent"].text_or(""),        body["currency"].text_or(""),
-                        status,                           body["amount_minor"].int_or(kMaxMinor),
-                        body["held_at"].int_or(body["requested_at"].int_or(0)), body["requested_at"].int_or(0),
-                        body["expires_at"].int_or(0)};
-    }
+    for (const store::Row& row : rows) hold(row, status);
   }
   PV_ASSIGN(const auto rows, store.ledger_since(since));
   for (const store::Row& row : rows) {
@@ -96,11 +98,8 @@ Status Book::begin(store::Transaction& tx, const store::Row& purchase) {
   PV_TRY(tx.put(store::Table::purchases, purchase));
   if (!holds(status)) return {};
   changed(tx);
-  const Seconds at = body["held_at"].int_or(0);
-  holds_[purchase.id] = {body["agent"].text_or(""),   body["currency"].text_or(""), status,
-                         body["amount_minor"].int_or(kMaxMinor), at, body["requested_at"].int_or(0),
-                         body["expires_at"].int_or(0)};
-  return write(tx, purchase, Money::hold, at);
+  hold(purchase, status);
+  return write(tx, purchase, Money::hold, body["held_at"].int_or(0));
 }
 
 Status Book::move(store::Transaction& tx, store::Row& purchase, std::string_view status) {
@@ -124,14 +123,12 @@ Status Book::move(store::Transaction& tx, store::Row& purchase, std::string_view
     its.spent.push_back({body["amount_minor"].int_or(kMaxMinor), now});
     its.uses.push_back(body["held_at"].int_or(now));
   }
-  if (!holds(status)) {
-    holds_.erase(purchase.id);
-    return {};
+  if (holds(status)) {
+    hold(purchase, status);
+  } else if (const auto its = holds_.find(body["agent"].text_or("")); its != holds_.end()) {
+    its->second.erase(purchase.id);
+    if (its->second.empty()) holds_.erase(its);
   }
-  Hold& hold = holds_[purchase.id];
-  hold = {body["agent"].text_or(""), body["currency"].text_or(""), std::string(status),
-          body["amount_minor"].int_or(kMaxMinor), body["held_at"].int_or(body["requested_at"].int_or(0)),
-          body["requested_at"].int_or(0), body["expires_at"].int_or(0)};
   return {};
 }
 
@@ -164,12 +161,13 @@ Status Book::adjust(store::Transaction& tx, std::string_view agent, std::string_
 policy::Spent Book::spent(std::string_view agent, std::string_view currency, Seconds now, std::string_view except) const {
   policy::Spent out;
   std::int64_t held = 0;
-  for (const auto& [id, hold] : holds_) {
-    if (hold.agent != agent || id == except) continue;
-    if (hold.at > now - kHour) ++out.uses_hour;
-    if (hold.currency != currency) continue;
-    // A hold counts until it is settled or released, however old it is.
-    held = add(held, hold.amount);
+  if (const auto its = holds_.find(agent); its != holds_.end()) {
+    for (const auto& [id, hold] : its->second) {
+      if (id == except) continue;
+      if (hold.at > now - kHour) ++out.uses_hour;
+      // A hold counts until it is settled or released, however old it is.
+      if (hold.currency == currency) held = add(held, hold.amount);
+    }
   }
   for (auto at = accounts_.lower_bound(std::pair(std::string(agent), std::string())); at != accounts_.end() && at->first.first == agent; ++at) {
     for (const Seconds use : at->second.uses)
@@ -187,24 +185,29 @@ policy::Spent Book::spent(std::string_view agent, std::string_view currency, Sec
 }
 
 std::int64_t Book::waiting(std::string_view agent) const {
-  return std::count_if(holds_.begin(), holds_.end(), [&](const auto& entry) {
-    return entry.second.status == "awaiting_approval" && (agent.empty() || entry.second.agent == agent);
-  });
+  std::int64_t out = 0;
+  for (const auto& [its_agent, purchases] : holds_)
+    if (agent.empty() || its_agent == agent)
+      out += std::count_if(purchases.begin(), purchases.end(),
+                           [](const auto& entry) { return entry.second.status == "awaiting_approval"; });
+  return out;
 }
 
 std::vector<std::string> Book::overdue(Seconds now) const {
   std::vector<std::string> out;
-  for (const auto& [id, hold] : holds_)
-    if ((hold.status == "awaiting_approval" || hold.status == "approved" || hold.status == "armed") &&
-        (hold.expires <= now || hold.requested > now + kClockSlack))
-      out.push_back(id);
+  for (const auto& [agent, purchases] : holds_)
+    for (const auto& [id, hold] : purchases)
+      if ((hold.status == "awaiting_approval" || hold.status == "approved" || hold.status == "armed") &&
+          (hold.expires <= now || hold.requested > now + kClockSlack))
+        out.push_back(id);
   return out;
 }
 
 std::vector<std::string> Book::in_state(std::string_view status) const {
   std::vector<std::string> out;
-  for (const auto& [id, hold] : holds_)
-    if (hold.status == status) out.push_back(id);
+  for (const auto& [agent, purchases] : holds_)
+    for (const auto& [id, hold] : purchases)
+      if (hold.status == status) out.push_back(id);
   return out;
 }
 

@@ -58,7 +58,7 @@ class Book {
 
  private:
   struct Hold {
-    std::string agent, currency, status;
+    std::string currency, status;
     std::int64_t amount = 0;
     Seconds at = 0;          // of the HOLD
     Seconds requested = 0;
@@ -74,11 +74,13 @@ class Book {
   };
   Status write(store::Transaction& tx, const store::Row& purchase, Money money, Seconds now);
   Account& account(std::string_view agent, std::string_view currency);
+  void hold(const store::Row& purchase, std::string_view status);
   void changed(store::Transaction& tx);
 
   store::Store* store_ = nullptr;
   bool whole_ = false;
-  std::unordered_map<std::string, Hold> holds_;
+  // By agent and purchase: a request looks at its own agent's only.
+  std::map<std::string, std::unordered_map<std::string, Hold>, std::less<>> holds_;
   std::map<std::pair<std::string, std::string>, Account, std::less<>> accounts_;  // by agent and currency
 };
 
