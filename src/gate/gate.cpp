@@ -27,6 +27,17 @@ bool printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+constexpr std::size_t kMostShown = 256;
+constexpr Seconds kQuarter = 900;
+
+// Everything that a masked answer depends on besides what the store and the clock say.
+std::string question_of(const Caller& caller, std::string_view what, std::initializer_list<std::string_view> more) {
+  std::string out = caller.agent + '\n' + caller.agent_key + '\n' + std::to_string(caller.identity.uid) + '\n';
+  out += what;
+  for (const std::string_view one : more) out.append(1, '\n').append(std::to_string(one.size())).append(1, ' ').append(one);
+  return out;
+}
+
 }  // namespace
 
 struct Gate::Request {
@@ -227,23 +238,47 @@ std::vector<Answered> Gate::request(const std::vector<Asked>& asked) {
 
 // --- what agents see
 
+const Json* Gate::shown(const std::string& question) {
+  if (session_->state() != State::unlocked || session_->store().changes() != shown_changes_) return nullptr;
+  const auto at = shown_.find(question);
+  const Seconds now = session_->clock().now();
+  return at != shown_.end() && at->second.since <= now && now < at->second.until ? &at->second.answer : nullptr;
+}
+
+Json Gate::show(const std::string& question, const store::Row& agent, Json answer) {
+  if (session_->state() != State::unlocked) return answer;
+  const std::uint64_t changes = session_->store().changes();
+  if (changes != shown_changes_ || shown_.size() >= kMostShown) shown_.clear();
+  shown_changes_ = changes;
+  const Seconds now = session_->clock().now();
+  // A card's month may end at a full quarter of an hour, wherever the clock stands.
+  const Seconds until = std::min(agent.body["expires_at"].int_or(0), now - now % kQuarter + kQuarter);
+  shown_.insert_or_assign(question, Shown{now, until, answer});
+  return answer;
+}
+
 Result<Json> Gate::list(const Caller& caller, std::string_view kind, std::string_view cursor, std::int64_t limit) {
+  const std::string question = question_of(caller, "list", {kind, cursor, std::to_string(limit)});
+  if (const Json* const known = shown(question)) return *known;
   const Suspending suspending(*this);
   PV_ASSIGN(const store::Row agent, authenticate(*session_, caller));
   PV_TRY(check_state(agent));
   PV_ASSIGN(const auto policy, policy_for(agent.id));
-  return list_records(*session_, "credentials", kind, cursor, limit, [&](const store::Row& row) {
+  PV_ASSIGN(Json out, list_records(*session_, "credentials", kind, cursor, limit, [&](const store::Row& row) {
     return policy && policy->allows_record(row.id) && session_->covers(agent.id, row.id);
-  });
+  }));
+  return show(question, agent, std::move(out));
 }
 
 Result<Json> Gate::view(const Caller& caller, std::string_view id_or_alias) {
+  const std::string question = question_of(caller, "view", {id_or_alias});
+  if (const Json* const known = shown(question)) return *known;
   const Suspending suspending(*this);
   PV_ASSIGN(const store::Row agent, authenticate(*session_, caller));
   PV_TRY(check_state(agent));
   PV_ASSIGN(const store::Row record, check_authority(agent, id_or_alias));
   PV_ASSIGN(const MaskedView view, view_of(*session_, record));
-  return to_json(view);
+  return show(question, agent, to_json(view));
 }
 
 Result<store::Row> Gate::own_purchase(const Caller& caller, std::string_view id) {

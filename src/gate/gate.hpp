@@ -22,6 +22,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -101,7 +102,7 @@ class Gate {
   // It ended before row 9: the purchase stays approved.
   void refuse(const Use& use, const Error& error);
 
-  // What an agent sees and does besides.
+  // What an agent sees and does besides. list() and view() say again what they said while nothing was written.
   Result<Json> list(const Caller& caller, std::string_view kind, std::string_view cursor, std::int64_t limit);
   Result<Json> view(const Caller& caller, std::string_view id_or_alias);
   Result<store::Row> own_purchase(const Caller& caller, std::string_view id);
@@ -149,7 +150,19 @@ class Gate {
   Result<injector::Job> make_job(const Use& use, const store::Row& purchase, const store::Row& record);
   Result<Descriptor> unwrap_record(const Use& use, const store::Row& record, ByteView blob);
 
+  // A masked answer, good until something is written, the vault is locked, the agent's key ends, or `until`.
+  struct Shown {
+    Seconds since = 0;
+    Seconds until = 0;
+    Json answer;
+  };
+  // None when it must be looked up.
+  const Json* shown(const std::string& question);
+  Json show(const std::string& question, const store::Row& agent, Json answer);
+
   Session* session_;
+  std::map<std::string, Shown> shown_;
+  std::uint64_t shown_changes_ = 0;  // of the store, when they were looked up
   std::string injector_sha256_;
   Rates agents_{kAgentBucket};
   Rates records_{kRecordBucket};

@@ -434,6 +434,7 @@ Status Store::set_meta(std::string_view key, std::string_view value) {
 Status Store::unset_meta(std::string_view key) { return db_.run("DELETE FROM meta WHERE key=?1", {key}); }
 
 Result<Transaction> Store::begin() {
+  ++changes_;
   PV_TRY(db_.script("BEGIN IMMEDIATE"));
   Transaction out(*this);
   out.head_ = head_;
@@ -446,6 +447,7 @@ Transaction::Transaction(Transaction&& other) noexcept
 
 Transaction::~Transaction() {
   if (store_ == nullptr) return;
+  ++store_->changes_;
   (void)store_->db_.script("ROLLBACK");
   if (undone_) undone_();
 }
@@ -512,6 +514,7 @@ Status Transaction::commit() {
   // A change without its journal row must not exist.
   if (!changes_.empty()) return fail(Errc::internal, "a change without a journal row");
   PV_TRY(store_->db_.script("COMMIT"));
+  ++store_->changes_;
   store_->head_ = head_;
   if (checkpoint_.seq != 0) store_->checkpoint_ = checkpoint_;
   for (auto& [name, version] : versions_) store_->versions_.insert_or_assign(std::move(name), version);

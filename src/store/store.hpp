@@ -105,14 +105,20 @@ class Store {
   static Result<Store> open(const std::string& path, const Clock& clock, bool make = true);
 
   // The "row" key; reset() takes it away again.
-  void unseal(SecretBytes row_key) { row_key_ = std::move(row_key); }
+  void unseal(SecretBytes row_key) {
+    ++changes_;
+    row_key_ = std::move(row_key);
+  }
   void seal() noexcept {
+    ++changes_;
     row_key_.reset();
     versions_.clear();
   }
   bool unsealed() const noexcept { return !row_key_.empty(); }
 
   Result<Transaction> begin();
+  // Another number than before: something may have been written since, or the key came or went.
+  std::uint64_t changes() const noexcept { return changes_; }
   Result<std::optional<Row>> get(Table table, std::string_view id);
   // Also a deleted one: for a caller that writes the next version.
   Result<std::optional<Row>> get_with_deleted(Table table, std::string_view id);
@@ -219,6 +225,7 @@ class Store {
   SecretBytes row_key_;
   journal::Head head_;
   Checkpointed checkpoint_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace popvault::store
