@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 import daemon  # noqa: E402
 import fills  # noqa: E402
+import gate  # noqa: E402
 import vault  # noqa: E402
 from measure import table, write_json  # noqa: E402
 from playwright import Playwright  # noqa: E402
@@ -63,6 +64,8 @@ def measure(order):
     rows, around = [], {}
     if order.part in ("all", "purchases"):
         rows, around = purchases(order)
+    if order.part in ("all", "gate"):
+        rows += gate.rows(order.rounds, say)
     if order.part in ("all", "vault"):
         around["records"] = order.records
         rows += vault.rows(order.records, order.rounds, say)
@@ -71,7 +74,7 @@ def measure(order):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench")
-    parser.add_argument("--part", choices=("all", "purchases", "vault"), default="all", help="what to measure (default all)")
+    parser.add_argument("--part", choices=("all", "purchases", "vault", "gate"), default="all", help="what to measure (default all)")
     parser.add_argument("--records", type=int, metavar="N",
                         help="records of the large vault, 100 to 100000 (default 10000 with --part vault, else 1000)")
     parser.add_argument("--playwright", action="store_true", help="install stock Playwright (npm) if it is not there")
