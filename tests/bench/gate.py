@@ -145,6 +145,26 @@ def read_row(what, place, method, params, agent, keys, rounds):
     return with_p99(Row(what, Sample(ours), "ssh-agent lists %d key%s" % (keys, "" if keys == 1 else "s"), Sample(beside), 1))
 
 
+def changed_row(place, agent, keys, rounds):
+    """A list of which nothing is remembered, because a request was written just before."""
+    asking = line("credentials.list") + b"\n"
+    with contextlib.closing(connected(place.home.agent_socket)) as reader, contextlib.closing(connected(agent.path)) as ssh:
+        round_trip(reader, place.agents[0] + b"\n")
+        number = iter(range(1000))
+
+        def ours():
+            round_trip(reader, place.request(0, "changed-%d" % next(number)) + b"\n")
+            return timed(lambda: round_trip(reader, asking))
+
+        def beside():
+            ssh.sendall(IDENTITIES)
+            return ssh.recv(1 << 16)
+
+        # 60 at once is what an agent may ask.
+        one, other = by_turns(min(5 * rounds, 55), ours, lambda: timed(beside))
+    return Row("credentials.list, first after a change", one, "ssh-agent lists %d keys, Python" % keys, other)
+
+
 def reads(key, rounds, say):
     say("masked reads and an ssh-agent")
     if not shutil.which("ssh-agent"):
@@ -153,7 +173,8 @@ def reads(key, rounds, say):
         place = GateHome(stack, key, FEW, 1, own_card=False)
         few, one = (SshAgent(stack, place.home.tmp, count) for count in (FEW, 1))
         return [*read_row("credentials.list, %d cards" % FEW, place, "credentials.list", {}, few, FEW, rounds),
-                *read_row("credentials.get", place, "credentials.get", {"id": place.cards[0]}, one, 1, rounds)]
+                *read_row("credentials.get", place, "credentials.get", {"id": place.cards[0]}, one, 1, rounds),
+                changed_row(place, few, FEW, rounds)]
 
 
 # One durable commit, and one with a mirror.
