@@ -67,7 +67,9 @@ class FakeDaemon(threading.Thread):
         if method == "owner.hello":
             result = {"home": self.home.path, "mode": "passphrase", "state": "unlocked", "vault": "vlt_1", "version": "0"}
         elif method == "proof.challenge":
-            challenge = {"domain": "popvault-owner-proof-v1", "nonce": "0" * 64, "purpose": params["purpose"],
+            now = int(time.time())
+            challenge = {"domain": "popvault-owner-proof-v1", "issued_at": now, "expires_at": now + 120,
+                         "nonce": "0" * 64, "purpose": params["purpose"],
                          "request_hash": params["request_hash"], "vault": "vlt_1"}
             result = {"challenge": json.dumps(challenge, sort_keys=True, separators=(",", ":"))}
         elif method == "record.reveal":
