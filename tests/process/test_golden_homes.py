@@ -96,17 +96,22 @@ class GoldenHomes(unittest.TestCase):
             with self.subTest(version=version):
                 self.check(version)
 
-    def test_words_and_backup_of_0_2_0(self):
+    def test_words_and_backups(self):
         """The words open the home with a new passphrase, and bring the backup back into an empty one."""
+        for version in ("0.2.0", "0.3.0"):
+            with self.subTest(version=version):
+                self.check_words_and_backup(version)
+
+    def check_words_and_backup(self, version):
         with Home() as home:
-            known = put_home(home, "0.2.0")
+            known = put_home(home, version)
             home.start()
             well(home, "recovery", "use", words=known["words"], new_passphrase=PASSPHRASE)
             self.assertEqual({r["id"]: r["label"] for r in home.cli("list").json}, known["records"])
             self.assertEqual(len(home.cli("list", "--trash").json), 1)
         with Home() as home:
             home.start()
-            well(home, "backup", "restore", os.path.join(GOLDEN, "home-0.2.0.age"), words=known["words"], new_passphrase=PASSPHRASE)
+            well(home, "backup", "restore", os.path.join(GOLDEN, "home-%s.age" % version), words=known["words"], new_passphrase=PASSPHRASE)
             home.unlock()
             self.assertEqual({r["id"]: r["label"] for r in home.cli("list").json}, known["records"])
             self.assertEqual([a["status"] for a in home.cli("agent", "list").json], ["revoked"])
