@@ -33,13 +33,7 @@ bool denied_by_policy(const store::Row& purchase) {
 }
 
 Result<store::Row> moved(Session& session, store::Row row, std::string_view status, journal::Kind kind) {
-  PV_ASSIGN(auto tx, session.begin());
-  PV_TRY(session.book().move(tx, row, status));
-  Json body;
-  body.set("agent", row.body["agent"]);
-  body.set("purchase", row.id);
-  PV_TRY(tx.journal(kind, std::move(body)));
-  PV_TRY(session.commit(tx));
+  PV_TRY(move_purchase(session, row, status, kind));
   return row;
 }
 

@@ -1,9 +1,8 @@
 #include "session/purchase_ends.hpp"
 
 namespace popvault {
-namespace {
 
-Status end_one(Session& session, store::Row& row, std::string_view status, journal::Kind kind) {
+Status move_purchase(Session& session, store::Row& row, std::string_view status, journal::Kind kind) {
   PV_ASSIGN(auto tx, session.begin());
   PV_TRY(session.book().move(tx, row, status));
   Json body;
@@ -13,12 +12,14 @@ Status end_one(Session& session, store::Row& row, std::string_view status, journ
   return session.commit(tx);
 }
 
+namespace {
+
 Status end_each(Session& session, const std::vector<std::string>& ids, std::string_view status, journal::Kind kind,
                 const std::function<bool(const store::Row&)>& wanted, const std::function<void(const store::Row&)>& told) {
   for (const std::string& id : ids) {
     PV_ASSIGN(auto row, session.store().get(store::Table::purchases, id));
     if (!row || !wanted(*row)) continue;
-    PV_TRY(end_one(session, *row, status, kind));
+    PV_TRY(move_purchase(session, *row, status, kind));
     told(*row);
   }
   return {};
