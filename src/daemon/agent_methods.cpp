@@ -8,6 +8,8 @@
 namespace popvault::daemon::agent_methods {
 namespace {
 
+constexpr std::size_t kMostOfOneAgent = 128;  // connections
+
 Status reject_key(Application& app, Call& call) {
   ++call.peer.bad_keys;
   Json body;
@@ -29,6 +31,7 @@ Result<store::Row> own_purchase(Application& app, Call& call) {
 
 // A purchase.wait in progress: ends at the first change or when its time is over.
 struct Waiting {
+  gate::Caller caller;
   std::uint64_t watcher = 0;
   std::unique_ptr<Timer> timer;
   std::shared_ptr<Reply> reply;
@@ -38,9 +41,10 @@ void answer_waiting(Application& app, const std::shared_ptr<Waiting>& waiting, c
   app.watchers.remove(waiting->watcher);
   waiting->timer.reset();
   if (!app.session.store().unsealed()) return waiting->reply->error({Errc::locked, {}});
-  const auto row = app.session.store().get(store::Table::purchases, id);
-  if (!row || !*row) return waiting->reply->error({Errc::not_found, "purchase"});
-  waiting->reply->give(app.gate.purchase_view(**row));
+  // Who asked may have been suspended since.
+  const auto row = app.gate.own_purchase(waiting->caller, id);
+  if (!row) return waiting->reply->error(row.error());
+  waiting->reply->give(app.gate.purchase_view(*row));
 }
 
 }  // namespace
@@ -85,6 +89,11 @@ Status session_hello(Application& app, Call& call) {
       out.set("key_expires_at", rfc3339(agent->body["expires_at"].int_or(0)));
     app.note_sighting(call.peer);
   }
+  // One agent does not take every place.
+  if (app.connections_of && app.connections_of(call.peer.caller.agent) > kMostOfOneAgent) {
+    call.peer.caller = {call.peer.caller.identity, {}, {}};
+    return fail(Errc::too_many_connections);
+  }
   out.set("agent", call.peer.caller.agent);
   out.set("home", app.session.home());
   out.set("version", kVersion);
@@ -127,6 +136,7 @@ Status purchase_wait(Application& app, Call& call) {
   PV_ASSIGN(const store::Row row, own_purchase(app, call));
   if (row.body["status"].text_or("") != "awaiting_approval" || timeout == 0) return purchase_status(app, call);
   const auto waiting = std::make_shared<Waiting>();
+  waiting->caller = call.peer.caller;
   waiting->reply = call.reply;
   waiting->watcher = app.watchers.add([&app, waiting, id = row.id](const auto& changed, const auto&, const auto&) {
     if (changed == id) answer_waiting(app, waiting, id);
@@ -154,7 +164,7 @@ Status purchase_cancel(Application& app, Call& call) {
 
 Status events_subscribe(Application& app, Call& call) {
   PV_TRY(Params(call.params).done());
-  PV_TRY(gate::authenticate(app.session, call.peer.caller));
+  PV_TRY(app.gate.check_caller(call.peer.caller));
   call.peer.subscribed = true;
   Json out;
   out.set("subscribed", true);

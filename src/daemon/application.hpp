@@ -66,6 +66,7 @@ struct Application {
   std::function<void(const std::string& agent)> close_agent{};  // ends an agent's connections
   std::function<void(std::string_view what)> tell_owner{};      // an event to the owner's subscribers: "locked"...
   std::function<bool()> watched{};                              // whether a popvault-watcher is subscribed
+  std::function<std::size_t(const std::string& agent)> connections_of{};
   std::function<void()> stop{};
   HeldClock* clock = nullptr;                                  // the session's; rebased at each unlock
   Seconds clock_skew() const { return clock != nullptr ? clock->skew() : 0; }

@@ -204,10 +204,12 @@ void dispatch(Application& app, Peer& peer, std::string_view line, Passed passed
       return;
     }
   }
-  if (std::find(std::begin(kPassive), std::end(kPassive), method->name) == std::end(kPassive)) app.touch();
   if (method->needs_agent) app.note_sighting(peer);
   Call call{peer, request->params, std::move(passed.bundle), std::move(passed.file), reply};
   const Status done = method->handler(app, call);
+  // A request that is refused is no use either. Purchases are asked for together: see fills.cpp.
+  const bool passive = std::find(std::begin(kPassive), std::end(kPassive), method->name) != std::end(kPassive);
+  if (done && !passive && method->handler != a::purchase_request) app.touch();
   close_elsewhere(std::move(call.bundle));
   close_elsewhere(std::move(call.file));
   if (!done) reply->error(done.error());

@@ -75,7 +75,10 @@ void answer_requests(Application& app) {
   for (const Application::Request& one : asked) questions.push_back(one.asked);
   const auto answers = app.gate.request(questions);
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].purchase) app.watchers.tell(*answers[i].purchase);
+    if (answers[i].purchase) {
+      if (answers[i].purchase->body["status"].text_or("") != "denied") app.touch();
+      app.watchers.tell(*answers[i].purchase);
+    }
     asked[i].reply->give(answers[i].reply);
   }
 }

@@ -200,6 +200,7 @@ Status run(const Startup& startup) {
   Application app{loop, *session, injections, digest.hex()};
   app.clock = &clock;
   session->when_opened([&clock] { clock.rebase(); });
+  session->when_in_use([&injections](const std::string& purchase) { return injections.running(purchase); });
   // A service without this credential just has no sealed grants.
   if (!startup.credentials.empty()) (void)session->use_service_credential(startup.credentials + "/popvault-grant");
   if (session->has_store())

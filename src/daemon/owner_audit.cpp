@@ -93,11 +93,27 @@ Status audit_verify(Application& app, Call& call) {
   return {};
 }
 
+namespace {
+// A name may have been used again after a revocation; nobody is purged by mistake, or left out.
+Status check_one_of_name(Session& session, const std::string& name) {
+  PV_ASSIGN(const auto agents, session.store().all(store::Table::agents));
+  std::string ids;
+  std::size_t found = 0;
+  for (const store::Row& agent : agents) {
+    if (agent.id == name) return {};
+    if (agent.body["name"].text_or("") != name) continue;
+    ids += (found++ == 0 ? "" : ", ") + agent.id;
+  }
+  return found < 2 ? Status{} : fail(Errc::invalid_params, "more than one agent has this name; purge each by its id: " + ids);
+}
+}  // namespace
+
 Status audit_purge(Application& app, Call& call) {
   Params in(call.params);
   const std::string subject = in.text("subject", 64);
   PV_TRY(in.done());
   PV_TRY(app.expire());
+  PV_TRY(check_one_of_name(app.session, subject));
   PV_ASSIGN(const store::Row agent, gate::find_agent(app.session, subject));
   PV_ASSIGN(const std::int64_t rows, purge_subject(app.session, agent));
   app.sightings.forget(agent.id);

@@ -203,6 +203,11 @@ Server::Server(Application& app, Descriptor agent_socket, Descriptor owner_socke
     watches_[i] = app.loop.watch(listening_[i].get(), [this, door] { accept_from(door); });
   }
   app.close_agent = [this](const std::string& agent) { close_agent(agent); };
+  app.connections_of = [this](const std::string& agent) {
+    return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
+      return entry.second->peer().door == Door::agent && entry.second->peer().caller.agent == agent;
+    }));
+  };
   app.tell_owner = [this](std::string_view what) {
     Json params;
     params.set("what", what);

@@ -66,6 +66,10 @@ void Passage::require(Step step) const {
 // Step 2.
 Status Gate::check_state(const store::Row& agent) {
   if (session_->frozen()) return fail(Errc::frozen);
+  return check_covered(agent);
+}
+
+Status Gate::check_covered(const store::Row& agent) {
   const bool covered = session_->state() == State::unlocked ||
                        (session_->state() == State::granted && session_->grants().covers_agent(agent.id, session_->clock().now()));
   return covered ? Status{} : fail(Errc::locked);
@@ -176,10 +180,11 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
     }
     PV_ASSIGN(const store::Row record, check_authority(agent, request.record));          // 5
     if (record.body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only a card can pay");
-    PV_TRY(records_.take(record.id, session_->clock().monotonic_ms()));
     passage.pass(Step::authority);
     PV_ASSIGN(const policy::Decision decision,                                           // 6
               decide(agent.id, {record.id, request.merchant, request.currency, request.amount, kAvailable}, ""));
+    // What the policy denies uses up nothing that other agents share.
+    if (decision.verdict != policy::Verdict::deny) PV_TRY(records_.take(record.id, session_->clock().monotonic_ms()));
     if (decision.verdict == policy::Verdict::ask && session_->book().waiting(agent.id) >= kMostWaiting)
       return fail(Errc::rate_limited, "too many wait for the owner");
     passage.pass(Step::policy);
@@ -281,8 +286,14 @@ Result<Json> Gate::view(const Caller& caller, std::string_view id_or_alias) {
   return show(question, agent, to_json(view));
 }
 
+Status Gate::check_caller(const Caller& caller) {
+  PV_ASSIGN(const store::Row agent, authenticate(*session_, caller));
+  return check_covered(agent);
+}
+
 Result<store::Row> Gate::own_purchase(const Caller& caller, std::string_view id) {
   PV_ASSIGN(const store::Row agent, authenticate(*session_, caller));
+  PV_TRY(check_covered(agent));
   PV_ASSIGN(auto row, session_->store().get(store::Table::purchases, id));
   if (!row || row->body["agent"].text_or("") != agent.id) return fail(Errc::not_found, "purchase");
   return std::move(*row);

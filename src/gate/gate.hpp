@@ -105,6 +105,8 @@ class Gate {
   // What an agent sees and does besides. list() and view() say again what they said while nothing was written.
   Result<Json> list(const Caller& caller, std::string_view kind, std::string_view cursor, std::int64_t limit);
   Result<Json> view(const Caller& caller, std::string_view id_or_alias);
+  // Steps 1 and 2 but for a freeze, which looking and giving up do not need.
+  Status check_caller(const Caller& caller);
   Result<store::Row> own_purchase(const Caller& caller, std::string_view id);
   Result<store::Row> cancel(const Caller& caller, std::string_view id);
   // {purchase, status, reason, card, expires_at}.
@@ -128,6 +130,7 @@ class Gate {
   struct Request;
   Result<Request> parse_request(const Json& params) const;
   Status check_state(const store::Row& agent);
+  Status check_covered(const store::Row& agent);
   Result<store::Row> check_authority(const store::Row& agent, std::string_view record);
   Answered request_one(store::Transaction& tx, const Asked& asked, bool& wrote);
   Result<store::Row> reserve(store::Transaction& tx, Json body, const policy::Decision& decision);

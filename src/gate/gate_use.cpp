@@ -79,6 +79,8 @@ Result<store::Row> Gate::check_approved(Use& use) {
     PV_TRY(check_forced(use.agent.id, decision));
   } else if (decision.verdict == policy::Verdict::deny) {
     return fail(decision.reason);
+  } else if (decision.verdict == policy::Verdict::ask && purchase.body["approved_by"].text_or("") == "policy") {
+    return fail(Errc::denied, "the policy asks the owner by now; request it again");
   }
   use.passage.pass(Step::policy);
   const auto held = session_->book().in_state("approved");                                                  // 7

@@ -57,7 +57,7 @@ Status replay(Session& session, Rates& agents, Rates& records) {
     // Never backwards, also where the clock was set back.
     then_ms = std::max(then_ms, now_ms - std::max<Seconds>(0, now - row.at) * 1000);
     take(agents, body["agent"].text_or(""));
-    take(records, body["record"].text_or(""));
+    if (row.kind != journal::Kind::request_denied) take(records, body["record"].text_or(""));
   }
   return {};
 }

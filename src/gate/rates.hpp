@@ -2,7 +2,7 @@
 //
 //   bucket   at once   then
 //   agent    60        1 a second     purchase.request, purchase.fill
-//   record   60        1 a second     the same, whoever asks
+//   record   240       4 a second     those that the policy does not deny, whoever asks
 //   refusal  10        1 a minute     journal rows about refusals, of each kind
 //   bad_key  20        1 in 5 s       wrong agent keys, of each user
 //
@@ -25,7 +25,7 @@ struct Bucket {
   double per_second;
 };
 constexpr Bucket kAgentBucket{60, 1};
-constexpr Bucket kRecordBucket{60, 1};
+constexpr Bucket kRecordBucket{240, 4};
 constexpr Bucket kRefusalBucket{10, 1.0 / 60};
 constexpr Bucket kBadKeyBucket{20, 0.2};
 constexpr Seconds kReplayed = 600;

@@ -50,6 +50,27 @@ void Book::hold(const store::Row& purchase, std::string_view status) {
                                                     requested,                            body["expires_at"].int_or(0)};
 }
 
+// In the order of time; of one second, what was spent first.
+void Book::renew(Account& account) {
+  std::vector<Spending> rows = account.rows;
+  std::stable_sort(rows.begin(), rows.end(), [](const Spending& a, const Spending& b) {
+    return a.at != b.at ? a.at < b.at : (a.amount >= 0) > (b.amount >= 0);
+  });
+  account.spent.clear();
+  for (const Spending& row : rows) {
+    if (row.amount >= 0) {
+      account.spent.push_back(row);
+      continue;
+    }
+    std::int64_t back = row.amount == INT64_MIN ? INT64_MAX : -row.amount;
+    for (auto at = account.spent.rbegin(); at != account.spent.rend() && back > 0; ++at) {
+      const std::int64_t part = std::min(at->amount, back);
+      at->amount -= part;
+      back -= part;
+    }
+  }
+}
+
 Status Book::load(store::Store& store) {
   clear();
   store_ = &store;
@@ -62,9 +83,10 @@ Status Book::load(store::Store& store) {
   for (const store::Row& row : rows) {
     if (!is_spending(row)) continue;
     Account& its = account(row.body["agent"].text_or(""), row.body["currency"].text_or(""));
-    its.spent.push_back({row.body["amount_minor"].int_or(kMaxMinor), row.body["at"].int_or(0)});
+    its.rows.push_back({row.body["amount_minor"].int_or(kMaxMinor), row.body["at"].int_or(0)});
     if (row.body["entry"].text_or("debit") == "debit") its.uses.push_back(row.body["held_at"].int_or(row.body["at"].int_or(0)));
   }
+  for (auto& entry : accounts_) renew(entry.second);
   whole_ = true;
   return {};
 }
@@ -120,7 +142,8 @@ Status Book::move(store::Transaction& tx, store::Row& purchase, std::string_view
   const Json& body = purchase.body;
   if (money == Money::debit) {
     Account& its = account(body["agent"].text_or(""), body["currency"].text_or(""));
-    its.spent.push_back({body["amount_minor"].int_or(kMaxMinor), now});
+    its.rows.push_back({body["amount_minor"].int_or(kMaxMinor), now});
+    renew(its);
     its.uses.push_back(body["held_at"].int_or(now));
   }
   if (holds(status)) {
@@ -154,7 +177,9 @@ Status Book::adjust(store::Transaction& tx, std::string_view agent, std::string_
   row.body.set("entry", "adjust");
   row.body.set("reason", reason);
   PV_TRY(tx.put(store::Table::ledger, row));
-  account(agent, currency).spent.push_back({amount, now});
+  Account& its = account(agent, currency);
+  its.rows.push_back({amount, now});
+  renew(its);
   return {};
 }
 
@@ -178,9 +203,8 @@ policy::Spent Book::spent(std::string_view agent, std::string_view currency, Sec
       if (one.at > now - kMonth) out.month = add(out.month, one.amount);
     }
   }
-  // What the owner takes back frees what was spent, and gives no credit beyond.
-  out.day = add(std::max<std::int64_t>(out.day, 0), held);
-  out.month = add(std::max<std::int64_t>(out.month, 0), held);
+  out.day = add(out.day, held);
+  out.month = add(out.month, held);
   return out;
 }
 

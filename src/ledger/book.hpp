@@ -2,7 +2,8 @@
 //
 // A ledger row is never changed. It is an entry of a purchase, `<purchase>.hold`, `.debit` or `.release`, so that each can be
 // written once, or an `adj_...` of the owner: {agent, amount_minor, at, currency, entry, purchase, record}, sealed as all rows
-// are. What is held is HOLD - DEBIT - RELEASE over all time, what is spent in a window is DEBIT + ADJUST in it; both count
+// are. What is held is HOLD - DEBIT - RELEASE over all time, what is spent in a window is DEBIT + ADJUST in it, where less
+// is taken off the newest that was spent before, so that it never is credit for later; both count
 // against a cap. Rows of schema 1 and 2 (the purchase's id, a `state`) are read as what they say.
 //
 // The sums are kept in memory, built from rows that were verified, and move with each write: a write that does not become
@@ -69,11 +70,13 @@ class Book {
     Seconds at;
   };
   struct Account {
-    std::vector<Spending> spent;  // DEBIT and ADJUST
+    std::vector<Spending> rows;   // DEBIT and ADJUST, as they are
+    std::vector<Spending> spent;  // the same, with what was taken back taken off what was spent before
     std::vector<Seconds> uses;    // HOLDs of purchases that ended in a DEBIT
   };
   Status write(store::Transaction& tx, const store::Row& purchase, Money money, Seconds now);
   Account& account(std::string_view agent, std::string_view currency);
+  static void renew(Account& account);
   void hold(const store::Row& purchase, std::string_view status);
   void changed(store::Transaction& tx);
 

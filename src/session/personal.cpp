@@ -12,8 +12,8 @@ constexpr Seconds kDay = 24 * 3600;
 constexpr std::int64_t kFarthest = 520;  // periods ahead of the clock that are looked for: it may have been set back
 // Of a purchase. The hash of the request can be tried against guesses, so it goes too; and the salt, without which the
 // journal's digest of the older row could.
-constexpr std::string_view kOfPurchases[] = {"executable", "item", "merchant", "page_url",
-                                            "request_hash", "salt", "text"};
+constexpr std::string_view kOfPurchases[] = {"executable", "idempotency_key", "item", "merchant",
+                                            "page_url", "request_hash", "salt", "text"};
 constexpr std::string_view kOpen[] = {"awaiting_approval", "approved", "filling", "outcome_unknown"};
 
 // "PVPP1" || u16 size || vault id || u16 size || agent id || u32 period

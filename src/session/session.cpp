@@ -210,14 +210,13 @@ Status Session::unlock(SecretBytes key) {
   if (ready) ready = end_cut_off_rekey(rekeyed.has_value());
   if (ready) ready = collect_narrowings(mirrored);
   if (ready) ready = fold_narrowings();
-  if (ready) ready = settle_interrupted(*this, [](const store::Row&) { return true; }, [](const store::Row&) {});
+  if (ready) ready = settle_interrupted(*this, [this](const store::Row& row) { return !in_use_ || !in_use_(row.id); }, [](const store::Row&) {});
   if (ready) ready = expire_overdue(*this, [](const store::Row&) {});
   if (ready) ready = bring_up_to_date();
   if (ready) ready = begin_subjects(*this);
   if (ready) ready = note_mirrored(journal::Kind::unlocked, uncovered);
-  if (ready) ready = end_granted();
   if (ready) ready = load_grants();
-  if (ready) ready = mirror_for_sealed();
+  if (ready) ready = end_granted();
   if (!ready) lock();
   return ready;
 }
@@ -259,10 +258,10 @@ void Session::forget_keys() {
 
 // What was done under grants is mirrored in vault.enc now, and granted.head stays for sealed ones only.
 Status Session::end_granted() {
-  if (!keys_->granted()) return mirror();
+  if (!keys_->granted() && !any_sealed()) return mirror();
   PV_ASSIGN(auto tx, store_->begin());
-  PV_TRY(commit(tx, [](Keyring& keys) { keys.set_granted(false); }));
-  return remove_file(*fs_, home_ + "/granted.head");
+  PV_TRY(commit(tx));
+  return any_sealed() ? Status{} : remove_file(*fs_, home_ + "/granted.head");
 }
 
 // The session ends after the setting lock.after, counted from the unlock; never later than 24 hours.
@@ -346,6 +345,7 @@ Result<store::Transaction> Session::begin_unmirrored() {
 Status Session::commit(store::Transaction& transaction, const std::function<void(Keyring&)>& change) {
   if (!keys_) return commit_granted(transaction);
   Keyring next = keys_->clone();
+  next.set_granted(any_sealed());
   if (change) change(next);
   const JournalMirror before = keys_->journal();
   next.set_journal({transaction.head().seq, transaction.head().hash});
@@ -355,11 +355,13 @@ Status Session::commit(store::Transaction& transaction, const std::function<void
   PV_TRY(store_->set_meta("vault_sha256_next", digest));
   PV_TRY(transaction.commit());
   keys_ = std::move(next);
-  const Status placed = write_sealed_vault(*fs_, home_, vault_key_, sealed);
+  // The head for sealed grants first: vault.enc must never say that one is there which is not.
+  Status placed = any_sealed() ? write_granted_head() : Status{};
+  if (placed) placed = write_sealed_vault(*fs_, home_, vault_key_, sealed);
   if (placed) {
     file_digest_ = digest;
     behind_ = false;
-    return mirror_for_sealed();
+    return {};
   }
   keys_->set_journal(before);
   behind_ = true;  // so that the next begin() mirrors first
@@ -367,10 +369,10 @@ Status Session::commit(store::Transaction& transaction, const std::function<void
 }
 
 // A sealed grant must find its head after a restart that nobody locked for.
-Status Session::mirror_for_sealed() {
+bool Session::any_sealed() const {
   bool any = false;
   grants_.each([&](const Grant& grant) { any = any || grant.sealed; });
-  return any ? write_granted_head() : Status{};
+  return any;
 }
 
 Status Session::verify_mirror() {

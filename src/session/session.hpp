@@ -59,6 +59,8 @@ class Session {
   Status unlock(SecretBytes key);
   // Called in unlock() when the key was right and everything verified, before any time is read.
   void when_opened(std::function<void()> opened) { opened_ = std::move(opened); }
+  // Whether a purchase is being filled by somebody, under a grant: an unlock leaves it alone.
+  void when_in_use(std::function<bool(const std::string& purchase)> in_use) { in_use_ = std::move(in_use); }
   // Live grants keep what they need; drop_grants() takes that away as well.
   void lock();
   // When the session ends: 24 hours after the unlock, or the setting lock.after.
@@ -184,7 +186,7 @@ class Session {
   bool keep_granted();
   Status end_granted();
   Status end_all_grants(store::Transaction& tx);
-  Status mirror_for_sealed();
+  bool any_sealed() const;
   void forget_keys();
 
   std::string home_;
@@ -205,6 +207,7 @@ class Session {
   SecretBytes journal_key_;  // signs checkpoints and granted.head
   std::optional<crypto::PublicKey> signer_;
   std::function<void()> opened_;
+  std::function<bool(const std::string&)> in_use_;
   Seconds unlocked_at_ = 0;
   Seconds expires_at_ = 0;
 };

@@ -76,6 +76,8 @@ Result<Grant> Session::create_grant(const std::string& agent, const std::vector<
     PV_ASSIGN(SecretBytes key, record_key(record, agent));
     grant.records.insert_or_assign(record.id, std::move(key));
   }
+  // The file first: without its row it opens nothing, and a grant that was refused must not come to life.
+  if (sealed) PV_TRY(seal_grant(grant));
   store::Row row{grant.id, 0, {}};
   row.body.set("agent", agent);
   row.body.set("created_at", grant.created_at);
@@ -83,24 +85,28 @@ Result<Grant> Session::create_grant(const std::string& agent, const std::vector<
   row.body.set("records", ids_of(grant));
   row.body.set("sealed", sealed);
   row.body.set("status", "active");
-  PV_ASSIGN(auto tx, begin());
-  PV_TRY(tx.put(store::Table::grants, row));
-  Json body;
-  body.set("agent", agent);
-  body.set("expires_at", grant.expires_at);
-  body.set("grant", grant.id);
-  body.set("records", row.body["records"]);
-  body.set("sealed", sealed);
-  PV_TRY(tx.journal(journal::Kind::grant_created, std::move(body)));
-  PV_TRY(commit(tx));
-  if (sealed) {
-    PV_TRY(seal_grant(grant));
-    PV_TRY(write_granted_head());
-  }
   Grant out = grant_of(row);
   for (const auto& entry : grant.records) out.records.emplace(entry.first, SecretBytes());
+  const std::uint64_t before = store_->head().seq;
   grants_.add(std::move(grant));
-  return out;
+  const auto stored = [&]() -> Status {
+    PV_ASSIGN(auto tx, begin());
+    PV_TRY(tx.put(store::Table::grants, row));
+    Json body;
+    body.set("agent", agent);
+    body.set("expires_at", out.expires_at);
+    body.set("grant", out.id);
+    body.set("records", row.body["records"]);
+    body.set("sealed", sealed);
+    PV_TRY(tx.journal(journal::Kind::grant_created, std::move(body)));
+    return commit(tx);
+  }();
+  if (stored) return out;
+  // What stands although the mirror is behind is taken back; what does not stand leaves nothing.
+  if (store_->head().seq != before) (void)revoke_grant(out.id);
+  grants_.remove(out.id);
+  (void)remove_file(*fs_, grant_path(home_, out.id));
+  return tl::unexpected(stored.error());
 }
 
 Status Session::revoke_grant(const std::string& id) {
@@ -203,18 +209,19 @@ Result<std::optional<journal::Head>> Session::granted_head(const crypto::PublicK
   return std::optional(checkpoint.head);
 }
 
-// state.db against both mirrors: what vault.enc knows, and what was done under grants since.
+// state.db against both mirrors: what vault.enc knows, and what was done under grants since. A head that is not there,
+// not ours or older than vault.enc allows nothing, and is missed where vault.enc says that grants lived.
 Status Session::verify_granted(const Keyring& keys) {
   const journal::Head mirrored{keys.journal().sequence, keys.journal().hash};
   const auto key = crypto::SigningKey::from_seed(keys.subkey("journal")).public_key();
   const auto head = granted_head(key);
-  if (keys.granted()) {
+  const bool newer = head && *head && (*head)->seq >= mirrored.seq;
+  if (keys.granted() && !newer) {
     if (!head) return tl::unexpected(head.error());
-    if (!*head) return fail(Errc::state_rolled_back, "granted.head is gone");
-    if ((*head)->seq < mirrored.seq) return fail(Errc::state_rolled_back, "granted.head is older than vault.enc");
-    return store_->verify_against(mirrored, {keys.vault_id(), key}, *head);
+    return fail(Errc::state_rolled_back, *head ? "granted.head is older than vault.enc" : "granted.head is gone");
   }
-  return store_->verify_against(mirrored, {keys.vault_id(), key});
+  const journal::Signer signer{keys.vault_id(), key};
+  return newer ? store_->verify_against(mirrored, signer, *head) : store_->verify_against(mirrored, signer);
 }
 
 // --- sealed to a service's credential

@@ -1,5 +1,6 @@
 """Execution grants and the kill switch: what an agent may use while the vault is locked, for how long, and what ends it."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -59,6 +60,8 @@ class Locked(Granted):
             self.assertEqual(caught.exception.reason, "locked")
         with self.home.agent(self.second) as agent:
             self.assertEqual(agent.refusal("credentials.list"), "locked")
+            self.assertEqual(agent.refusal("events.subscribe"), "locked")
+            self.assertEqual(agent.refusal("purchase.status", purchase="pur_none"), "locked")
             with self.assertRaises(RpcError) as caught:
                 self.request(agent, "three")
             self.assertEqual(caught.exception.reason, "locked")
@@ -245,6 +248,60 @@ class Sealed(Granted):
         self.again()
         self.assertEqual(self.home.cli("status").json["state"], "locked")
 
+    def test_killed_while_unlocked_and_used_before_the_unlock(self):
+        """What is done under it after a kill does not make vault.enc look older, and cannot be taken back by state.db alone."""
+        self.grant("--seal", "systemd")
+        self.home.kill()
+        files = {}
+        for name in ("state.db", "state.db-wal"):
+            if os.path.exists(self.home.file(name)):
+                with open(self.home.file(name), "rb") as file:
+                    files[name] = file.read()
+        self.again()
+        with self.home.agent(self.key) as agent:
+            for key in ("one", "two", "three"):
+                agent.call("purchase.cancel", purchase=self.request(agent, key)["purchase"])
+        self.home.kill()
+        newer = {}
+        for name in ("state.db", "state.db-wal"):
+            path = self.home.file(name)
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    newer[name] = file.read()
+                os.unlink(path)
+        for name, content in files.items():
+            self.put(name, content)
+        self.home.start()
+        refused = self.home.run("unlock", passphrase=PASSPHRASE)
+        self.assertEqual(refused.reason, "state_rolled_back", repr(refused))
+        self.home.kill()
+        for name in ("state.db", "state.db-wal"):
+            if os.path.exists(self.home.file(name)):
+                os.unlink(self.home.file(name))
+        for name, content in newer.items():
+            self.put(name, content)
+        self.again()
+        self.home.unlock()
+        self.assertTrue(self.home.cli("audit", "verify").json["ok"])
+        self.assertEqual([p["status"] for p in self.home.cli("purchases").json], ["canceled"] * 3)
+
+    def put(self, name, content):
+        with open(self.home.file(name), "wb") as file:
+            os.chmod(file.fileno(), 0o600)
+            file.write(content)
+
+    def test_one_that_was_refused_does_not_come_to_life(self):
+        with open(self.home.file("grants"), "wb") as file:  # no folder can be made here
+            os.chmod(file.fileno(), 0o600)
+        refused = self.home.run("grant", "helper", "--record", self.card, "--seal", "systemd", passphrase=PASSPHRASE)
+        self.assertEqual(refused.code, 1, repr(refused))
+        os.unlink(self.home.file("grants"))
+        self.assertEqual(self.home.cli("grants").json, [])
+        self.home.cli("lock")
+        self.home.unlock()
+        self.home.cli("lock")
+        self.assertEqual(self.home.cli("status").json["state"], "locked")
+
     def test_another_credential_and_a_changed_file(self):
         grant = self.grant("--seal", "systemd")
         self.home.stop()
@@ -337,13 +394,20 @@ class Frozen(Granted):
 
 class Times(Granted):
     def test_idle(self):
-        """Looking does not put it off; using does."""
+        """Neither looking nor what is refused puts it off."""
         self.home.cli("config", "set", "lock.idle", "60", passphrase=PASSPHRASE)
         refused = self.home.run("config", "set", "lock.idle", "5", passphrase=PASSPHRASE)
         self.assertEqual(refused.reason, "invalid_field")
         self.assertEqual(self.home.cli("config", "get", "lock.idle").json, {"lock.idle": 60})
 
+        connection = self.home.agent(self.key)
+        agent = connection.__enter__()
+        self.addCleanup(connection.__exit__, None, None, None)
+        self.home.cli("agent", "suspend", "helper")
+
         def locked():
+            with contextlib.suppress(RpcError):
+                agent.call("purchase.request", wrong=1)
             self.home.cli("list") if self.home.cli("status").json["state"] == "unlocked" else None
             return self.home.cli("status").json["state"] == "locked"
         wait_until(locked, "the idle lock, though status and list are asked", 100)

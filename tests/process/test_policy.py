@@ -96,6 +96,13 @@ class Changes(Case):
             self.home.cli("policy", "set", self.name, "--per-use", "5.00")
             self.assertEqual(agent.refusal("purchase.fill", purchase=got["purchase"], page={"target_id": "x"}), "limit_exceeded")
 
+    def test_what_is_asked_about_by_now_is_not_used_without_asking(self):
+        with self.home.agent(self.key) as agent:
+            got = agent.call("purchase.request", **self.params(900))
+            self.assertEqual(got["status"], "approved")
+            self.home.cli("policy", "set", self.name, "--ask-above", "0")
+            self.assertEqual(agent.refusal("purchase.fill", purchase=got["purchase"], page={"target_id": "x"}), "denied")
+
     def test_every_member_alone(self):
         """One step back is a narrowing, one step forward is refused with the member's name."""
         def merchants(*origins):

@@ -125,21 +125,37 @@ struct Model {
   policy::Spent spent(const std::string& agent, const std::string& currency, Seconds now) const {
     policy::Spent out;
     std::int64_t held = 0;
+    std::vector<std::pair<Seconds, std::int64_t>> rows;
     for (const auto& [id, one] : purchases) {
       if (one.agent != agent) continue;
       if ((holds(one.status) || one.debit) && one.held > now - 3600) ++out.uses_hour;
       if (one.currency != currency) continue;
       if (holds(one.status)) held += one.amount;
-      if (one.debit && one.debited > now - 86'400) out.day += one.amount;
-      if (one.debit && one.debited > now - 2'592'000) out.month += one.amount;
+      if (one.debit) rows.push_back({one.debited, one.amount});
     }
-    for (const Adjusted& one : adjusted) {
-      if (one.agent != agent || one.currency != currency) continue;
-      if (one.at > now - 86'400) out.day += one.amount;
-      if (one.at > now - 2'592'000) out.month += one.amount;
+    for (const Adjusted& one : adjusted)
+      if (one.agent == agent && one.currency == currency) rows.push_back({one.at, one.amount});
+    // What is taken back comes off what was spent by then, unit by unit from the newest; the rest of it is lost.
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.first, a.second < 0) < std::pair(b.first, b.second < 0);
+    });
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (std::size_t j = i; rows[i].second < 0; --j) {
+        if (j == 0) {
+          rows[i].second = 0;
+          break;
+        }
+        if (rows[j - 1].second <= 0) continue;
+        const std::int64_t part = std::min(rows[j - 1].second, -rows[i].second);
+        rows[j - 1].second -= part;
+        rows[i].second += part;
+      }
+    for (const auto& [at, amount] : rows) {
+      if (at > now - 86'400) out.day += amount;
+      if (at > now - 2'592'000) out.month += amount;
     }
-    out.day = std::max<std::int64_t>(0, out.day) + held;
-    out.month = std::max<std::int64_t>(0, out.month) + held;
+    out.day += held;
+    out.month += held;
     return out;
   }
 };
@@ -280,18 +296,25 @@ TEST_F(BookTest, OfOneAgentAndOneCurrency) {
   EXPECT_EQ(text(spent("", "USD")), "0 0 0");
 }
 
-TEST_F(BookTest, NoCreditBeyondZero) {
+TEST_F(BookTest, WhatIsTakenBackIsNoCreditForLater) {
   begin(purchase("pur_a", "approved", 100));
   const auto adjust = [&](std::int64_t amount) { ASSERT_TRUE(run([&](auto& tx) { return book_.adjust(tx, "a", "USD", amount, "x"); })); };
   adjust(-1'000);
   EXPECT_EQ(text(spent()), "100 100 1") << "what is held stays held";
+  clock_.now_ += 1;
   adjust(400);
-  EXPECT_EQ(text(spent()), "100 100 1") << "600 are still owed";
-  adjust(650);
-  EXPECT_EQ(text(spent()), "150 150 1");
-  EXPECT_EQ(text(anew()), "150 150 1");
-  clock_.now_ += kDay;
-  EXPECT_EQ(text(spent()), "100 150 0");
+  EXPECT_EQ(text(spent()), "500 500 1") << "nothing of the thousand is left";
+  clock_.now_ += 1;
+  adjust(-150);
+  EXPECT_EQ(text(spent()), "350 350 1");
+  EXPECT_EQ(text(anew()), "350 350 1");
+  // A refund leaves its window together with what it was for.
+  clock_.now_ += kDay - 1;
+  EXPECT_EQ(text(spent()), "100 350 0");
+  clock_.now_ += 1;
+  adjust(500);
+  EXPECT_EQ(text(spent()), "600 850 0");
+  EXPECT_EQ(text(anew()), "600 850 0");
 }
 
 TEST_F(BookTest, SumsSaturate) {
