@@ -21,7 +21,9 @@ constexpr std::size_t kMostAgents = 1024;
 constexpr std::size_t kMostOwners = 64;  // counted apart: agents cannot keep the owner out
 constexpr std::size_t kMaxLine = 64 * 1024;
 constexpr unsigned kMostInWork = 16;
-constexpr std::size_t kMostUnread = 1024 * 1024;
+constexpr std::size_t kMostUnread = 1024 * 1024;        // of an owner's connection
+constexpr std::size_t kMostUnreadByAgent = 256 * 1024;  // the longest answer is a page of 100 views
+constexpr unsigned kMostLinesATurn = 8;                 // so that others come in between
 constexpr std::int64_t kHalfLineMs = 10'000;
 constexpr std::int64_t kIdleMs = 600'000;
 constexpr std::int64_t kUnknownIdleMs = 60'000;  // on agent.sock before session.hello
@@ -56,7 +58,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     out_.append(line).push_back('\n');
     if (passed) passing_ = std::move(passed);
     flush();
-    if (out_.size() > kMostUnread) close();
+    if (out_.size() > (peer_.door == Door::agent ? kMostUnreadByAgent : kMostUnread)) close();
   }
   void close() {
     if (std::exchange(closed_, true)) return;
@@ -101,7 +103,9 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
 
   void take_lines(bool whole) {
     std::size_t end = 0;
+    unsigned taken = 0;
     while (!closed_ && in_work_ < kMostInWork && (end = in_.find('\n')) != std::string::npos) {
+      if (taken++ == kMostLinesATurn) return next_turn();
       const std::string line = in_.substr(0, end);
       in_.erase(0, end + 1);
       half_timed_ = false;
@@ -123,6 +127,17 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     arm();
   }
 
+  // The rest of what has come, after the others.
+  void next_turn() {
+    watch_->pause();
+    server_->app_->loop.post([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->closed_) return;
+      self->watch_->resume();
+      self->take_lines(false);
+    });
+  }
+
   void handle(const std::string& line, Passed passed) {
     ++in_work_;
     dispatch(*server_->app_, peer_, line, std::move(passed), [weak = weak_from_this()](std::string reply, Descriptor with) {
@@ -138,13 +153,7 @@ class Server::Connection : public std::enable_shared_from_this<Server::Connectio
     if (closed_) return;
     arm();
     if (!was_full) return;
-    // Not from inside a handler: what is buffered is taken up on the next turn.
-    server_->app_->loop.post([weak = weak_from_this()] {
-      const auto self = weak.lock();
-      if (!self || self->closed_) return;
-      self->watch_->resume();
-      self->take_lines(false);
-    });
+    next_turn();  // not from inside a handler
   }
 
   void flush() {
