@@ -114,11 +114,15 @@ TEST_F(Pty, VisibleInputAndTheEnd) {
   EXPECT_TRUE(echoes());
 }
 
-// The program has one thread: a signal is for that one.
-void hold_signals() {
-  sigset_t all;
+// The program has one thread: a signal is for that one, and for none of these from their first instruction on.
+template <class F>
+std::thread without_signals(F work) {
+  sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread out(std::move(work));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return out;
 }
 
 // Ctrl-C in the middle: the process dies of SIGINT, and the terminal echoes again. The child is executed anew
@@ -126,15 +130,11 @@ void hold_signals() {
 TEST_F(Pty, AnInterruptRestoresTheTerminal) {
   ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   setenv("PV_TEST_TERMINAL", std::to_string(slave_).c_str(), 0);
-  std::thread person([&] {
-    hold_signals();
-    EXPECT_TRUE(read_some().starts_with("Passphrase: "));
-  });
+  std::thread person = without_signals([&] { EXPECT_TRUE(read_some().starts_with("Passphrase: ")); });
   const auto interrupted = [] {
     const int inherited = std::stoi(getenv("PV_TEST_TERMINAL"));
     Terminal terminal{Descriptor(dup(inherited))};
-    std::thread interrupter([inherited] {
-      hold_signals();
+    std::thread interrupter = without_signals([inherited] {
       termios now{};
       do tcgetattr(inherited, &now);
       while ((now.c_lflag & ECHO) != 0);
