@@ -221,8 +221,7 @@ std::vector<std::string> Book::overdue(Seconds now) const {
   std::vector<std::string> out;
   for (const auto& [agent, purchases] : holds_)
     for (const auto& [id, hold] : purchases)
-      if ((hold.status == "awaiting_approval" || hold.status == "approved" || hold.status == "armed") &&
-          (hold.expires <= now || hold.requested > now + kClockSlack))
+      if ((hold.status == "awaiting_approval" || hold.status == "approved" || hold.status == "armed") && hold.expires <= now)
         out.push_back(id);
   return out;
 }

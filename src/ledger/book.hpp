@@ -27,7 +27,7 @@ namespace popvault::ledger {
 constexpr Seconds kHour = 3600;
 constexpr Seconds kDay = 24 * kHour;
 constexpr Seconds kMonth = 30 * kDay;
-constexpr Seconds kClockSlack = 120;  // asked for later than that in the future: by a clock that was set back since
+constexpr Seconds kClockSlack = 120;  // a purchase from later than that in the future is not filled: the clock was set back since
 
 class Book {
  public:
@@ -51,7 +51,7 @@ class Book {
   policy::Spent spent(std::string_view agent, std::string_view currency, Seconds now, std::string_view except = {}) const;
   // Of an agent's purchases, how many wait for the owner; of all when none is named.
   std::int64_t waiting(std::string_view agent = {}) const;
-  // The ids of open purchases: those whose time is over or begins in the future; those in a state.
+  // The ids of open purchases: those whose time is over, those in a state.
   std::vector<std::string> overdue(Seconds now) const;
   std::vector<std::string> in_state(std::string_view status) const;
   // Whether a row could not be read: then nothing may be spent.

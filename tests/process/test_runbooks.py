@@ -286,7 +286,8 @@ class ClockJumped(Runbook):
         self.assertFalse(self.warned())
         self.assertEqual(self.explain()["spent"]["day_minor"], 1000, "what lies in the future counts")
         self.assertEqual(self.refusal(method="purchase.fill", purchase=later, page={"url": SHOP + "/pay"}), "purchase_expired")
-        adjusted, = self.run_block("clock-future")
+        denied, adjusted = self.run_block("clock-future", PURCHASE=later)
+        self.assertEqual(denied.json["status"], "denied")
         self.assertEqual(adjusted.json["spent_day_minor"], 0)
         self.assertEqual(self.explain()["spent"]["day_minor"], 0)
 
