@@ -95,6 +95,8 @@ class Proofs(unittest.TestCase):
             "vault.rotate": {"now": True}, "recovery.create": {"public_key": "09" * 32}, "recovery.show": {},
             "backup.create": {"recipients": []},
             "audit.export": {}, "audit.purge": {"subject": "helper"},
+            "purchase.adjust": {"agent": "helper", "currency": "USD", "amount_minor": -100, "reason": "x"},
+            "grant.create": {"agent": "helper", "records": [self.card["id"]]},
         }
         self.assertEqual(set(params), set(proved))
         self.assertEqual({method for method, level in proved.items() if level == "session"}, SESSION)
