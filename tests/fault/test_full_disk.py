@@ -23,7 +23,7 @@ FREE = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # pages that are left
 ROOMY = 1 << 10
 ONLY = os.environ.get("POPVAULT_SWEEP_ONLY", "")
 # What the owner may always do: it counts although nothing can be written, and the answer says which it was.
-NARROWING = {"vault.lock", "vault.freeze", "agent.revoke", "purchase.deny", "daemon.stop"}
+NARROWING = {"vault.lock", "vault.freeze", "agent.revoke", "agent.suspend", "grant.revoke", "purchase.deny", "daemon.stop"}
 # Notes of what anybody can cause: never a reason to refuse.
 NOTES = {"recovery.report", "session.hello"}
 
