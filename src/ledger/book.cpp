@@ -44,10 +44,9 @@ Book::Account& Book::account(std::string_view agent, std::string_view currency) 
 
 void Book::hold(const store::Row& purchase, std::string_view status) {
   const Json& body = purchase.body;
-  const Seconds requested = body["requested_at"].int_or(0);
-  holds_[body["agent"].text_or("")][purchase.id] = {body["currency"].text_or(""),        std::string(status),
-                                                    body["amount_minor"].int_or(kMaxMinor), body["held_at"].int_or(requested),
-                                                    requested,                            body["expires_at"].int_or(0)};
+  holds_[body["agent"].text_or("")][purchase.id] = {body["currency"].text_or(""), std::string(status),
+                                                    body["amount_minor"].int_or(kMaxMinor),
+                                                    body["held_at"].int_or(body["requested_at"].int_or(0)), body["expires_at"].int_or(0)};
 }
 
 // In the order of time; of one second, what was spent first.

@@ -62,7 +62,6 @@ class Book {
     std::string currency, status;
     std::int64_t amount = 0;
     Seconds at = 0;          // of the HOLD
-    Seconds requested = 0;
     Seconds expires = 0;
   };
   struct Spending {

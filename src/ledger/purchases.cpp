@@ -50,8 +50,6 @@ bool holds(std::string_view status) noexcept {
          status == "outcome_unknown";
 }
 
-bool open(std::string_view status) noexcept { return holds(status) && status != "outcome_unknown"; }
-
 Errc refusal_of(std::string_view status) noexcept {
   if (status == "awaiting_approval") return Errc::not_approved;
   if (status == "expired") return Errc::purchase_expired;

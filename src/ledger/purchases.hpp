@@ -26,8 +26,6 @@ bool may_become(std::string_view from, std::string_view to) noexcept;
 Money money_of(std::string_view from, std::string_view to) noexcept;
 // Whether its HOLD stands.
 bool holds(std::string_view status) noexcept;
-// Whether it can still become something without the owner.
-bool open(std::string_view status) noexcept;
 
 // What stands against a fill or an approval of a purchase that is not in the wanted state.
 Errc refusal_of(std::string_view status) noexcept;

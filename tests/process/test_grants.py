@@ -408,7 +408,7 @@ class Times(Granted):
         def locked():
             with contextlib.suppress(RpcError):
                 agent.call("purchase.request", wrong=1)
-            self.home.cli("list") if self.home.cli("status").json["state"] == "unlocked" else None
+            self.home.run("list")
             return self.home.cli("status").json["state"] == "locked"
         wait_until(locked, "the idle lock, though status and list are asked", 100)
 

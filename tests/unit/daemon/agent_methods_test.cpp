@@ -11,18 +11,12 @@
 #include "daemon/dispatch.hpp"
 #include "session/records.hpp"
 #include "support/memory_vfs.hpp"
+#include "support/test_clock.hpp"
 
 namespace popvault::daemon {
 namespace {
 
 using gate::Step;
-
-class TestClock final : public Clock {
- public:
-  Seconds now() const override { return now_; }
-  std::int64_t monotonic_ms() const override { return now_ * 1000; }
-  Seconds now_ = 1'800'000'000;
-};
 
 SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
 constexpr const char* kKey = "pak_a";
@@ -141,7 +135,7 @@ class AgentMethods : public testing::Test {
     if (session_->store().unsealed()) EXPECT_TRUE(session_->store().journal_of(journal::Kind::use_begin, 0)->empty());
   }
 
-  TestClock clock_;
+  test::TestClock clock_;
   test::MemoryFs files_;
   test::FaultPlan plan_;
   test::FaultyFs fs_{files_, plan_};
@@ -209,7 +203,7 @@ TEST_F(AgentMethods, WhatStopsAnAgentStopsEveryMethod) {
     spawner_.reset();
     session_.reset();
     files_ = test::MemoryFs();
-    clock_ = TestClock();
+    clock_ = test::TestClock();
     peer_.caller = {};
     SetUp();
     stop.make();

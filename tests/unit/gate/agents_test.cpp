@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "crypto/digest.hpp"
+#include "support/test_clock.hpp"
 
 namespace popvault::gate {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 namespace files = std::filesystem;
 constexpr Seconds kDay = 24 * 3600;
 constexpr uid_t kUser = 1000;
-
-class TestClock final : public Clock {
- public:
-  Seconds now() const override { return now_; }
-  std::int64_t monotonic_ms() const override { return now_ * 1000; }
-  Seconds now_ = 1'800'000'000;
-};
 
 SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
 
@@ -68,7 +62,7 @@ class AgentsTest : public testing::Test {
     return agent ? Errc::usage : agent.error().code;
   }
 
-  TestClock clock_;
+  test::TestClock clock_;
   std::string home_;
   std::unique_ptr<Session> session_;
   Caller caller_;

@@ -14,6 +14,7 @@
 #include "session/purchase_ends.hpp"
 #include "session/record_changes.hpp"
 #include "support/memory_vfs.hpp"
+#include "support/test_clock.hpp"
 
 namespace popvault::gate {
 namespace {
@@ -21,15 +22,6 @@ namespace {
 constexpr const char* kHome = "/home/vault";
 constexpr const char* kShop = "https://shop.example";
 constexpr Seconds kStart = 1'800'000'000;
-
-class TestClock final : public Clock {
- public:
-  Seconds now() const override { return now_; }
-  std::int64_t monotonic_ms() const override { return ms_; }
-  void pass(Seconds seconds) { now_ += seconds, ms_ += seconds * 1000; }
-  Seconds now_ = kStart;
-  std::int64_t ms_ = 5'000'000;
-};
 
 SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
 
@@ -182,7 +174,7 @@ class GateTest : public testing::Test {
     return static_cast<Step>(most);
   }
 
-  TestClock clock_;
+  test::TestClock clock_{kStart};
   test::MemoryFs files_;
   test::FaultPlan plan_;
   test::FaultyFs fs_{files_, plan_};
@@ -930,7 +922,7 @@ class Restarted : public GateTest {
     gate_.reset();
     session_.reset();
     files_ = test::MemoryFs();
-    clock_ = TestClock();
+    clock_ = test::TestClock();
     SetUp();
     act();
     restart();

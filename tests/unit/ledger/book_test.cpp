@@ -1,6 +1,7 @@
 // The book against a slow model over random steps, its windows at their edges, and rows of every form.
 
 #include "ledger/book.hpp"
+#include "support/test_clock.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,13 +15,6 @@ namespace popvault::ledger {
 namespace {
 
 constexpr Seconds kStart = 1'800'000'000;
-
-class TestClock final : public Clock {
- public:
-  Seconds now() const override { return now_; }
-  std::int64_t monotonic_ms() const override { return now_ * 1000; }
-  Seconds now_ = kStart;
-};
 
 class BookTest : public testing::Test {
  protected:
@@ -92,7 +86,7 @@ class BookTest : public testing::Test {
     return fresh.spent(agent, currency, clock_.now_);
   }
 
-  TestClock clock_;
+  test::TestClock clock_{kStart};
   std::string folder_;
   std::optional<store::Store> store_;
   Book book_;

@@ -12,6 +12,7 @@
 
 #include "session/record_changes.hpp"
 #include "vault/vault_file.hpp"
+#include "support/session_case.hpp"
 
 namespace popvault {
 namespace {
@@ -19,51 +20,13 @@ namespace {
 namespace files = std::filesystem;
 constexpr Seconds kDay = 24 * 3600;
 
-class TestClock final : public Clock {
- public:
-  Seconds now() const override { return now_; }
-  std::int64_t monotonic_ms() const override { return now_ * 1000; }
-  void pass(Seconds seconds) { now_ += seconds; }
-
- private:
-  Seconds now_ = 1'800'000'000;
-};
-
-SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
-
 Bytes contents(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-class EpochsTest : public testing::Test {
+class EpochsTest : public test::SessionCase {
  protected:
-  void SetUp() override {
-    umask(077);
-    std::string name = (files::temp_directory_path() / "pv-epochs-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    home_ = name;
-    open();
-    ASSERT_TRUE(session_->init(VaultMode::passphrase, key()));
-    ASSERT_TRUE(session_->unlock(key()));
-  }
-  void TearDown() override {
-    session_.reset();
-    files::remove_all(home_);
-  }
-
-  void open() {
-    session_.reset();
-    auto opened = Session::open(home_, real_fs(), clock_);
-    ASSERT_TRUE(opened) << opened.error().message();
-    session_ = std::move(*opened);
-  }
-  void reopen() {
-    open();
-    const Status unlocked = session_->unlock(key());
-    ASSERT_TRUE(unlocked) << unlocked.error().message();
-  }
-
   std::string add(const std::string& password) {
     SecretFields fields;
     EXPECT_TRUE(fields.set("key", as_bytes(password)));
@@ -91,9 +54,6 @@ class EpochsTest : public testing::Test {
   }
   std::size_t rows_of(journal::Kind kind) { return session_->store().journal_of(kind, 0).value().size(); }
 
-  TestClock clock_;
-  std::string home_;
-  std::unique_ptr<Session> session_;
 };
 
 TEST_F(EpochsTest, ARecordMovesWhenItIsUsedAndTheOldKeyDies) {

@@ -8,6 +8,7 @@
 
 #include "session/checkpoints.hpp"
 #include "session/personal.hpp"
+#include "support/session_case.hpp"
 
 namespace popvault {
 namespace {
@@ -16,44 +17,8 @@ namespace files = std::filesystem;
 using journal::Kind;
 constexpr Seconds kDay = 24 * 3600;
 
-class TestClock final : public Clock {
- public:
-  Seconds now() const override { return now_; }
-  std::int64_t monotonic_ms() const override { return now_ * 1000; }
-  void pass(Seconds seconds) { now_ += seconds; }
-
- private:
-  Seconds now_ = 1'800'000'000;
-};
-
-SecretBytes key() { return SecretBytes::copy_of(Bytes(32, 7)); }
-
-class JournalTest : public testing::Test {
+class JournalTest : public test::SessionCase {
  protected:
-  void SetUp() override {
-    umask(077);
-    std::string name = (files::temp_directory_path() / "pv-journal-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    home_ = name;
-    open();
-    ASSERT_TRUE(session_->init(VaultMode::passphrase, key()));
-    ASSERT_TRUE(session_->unlock(key()));
-  }
-  void TearDown() override {
-    session_.reset();
-    files::remove_all(home_);
-  }
-  void open() {
-    session_.reset();
-    auto opened = Session::open(home_, real_fs(), clock_);
-    ASSERT_TRUE(opened) << opened.error().message();
-    session_ = std::move(*opened);
-  }
-  void reopen() {
-    open();
-    const Status unlocked = session_->unlock(key());
-    ASSERT_TRUE(unlocked) << unlocked.error().message();
-  }
   store::Store& store() { return session_->store(); }
   std::size_t checkpoints() { return store().journal_of(Kind::checkpoint, 0).value().size(); }
   std::uint64_t uncovered() { return store().head().seq - store().last_checkpoint().seq; }
@@ -109,9 +74,6 @@ class JournalTest : public testing::Test {
     EXPECT_TRUE(session_->commit(tx));
   }
 
-  TestClock clock_;
-  std::string home_;
-  std::unique_ptr<Session> session_;
 };
 
 using Texts = std::vector<std::string>;
