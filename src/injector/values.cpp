@@ -85,6 +85,7 @@ SecretBytes CardValues::text(Field field, Shape shape) const {
     case Field::exp_month: return SecretBytes::copy_of(month);
     case Field::exp_year: return SecretBytes::copy_of(shaped_year);
     case Field::exp: break;
+    default: return {};
   }
   const ByteView first = shape.year_first() ? shaped_year : month;
   const ByteView second = shape.year_first() ? month : shaped_year;

@@ -7,7 +7,12 @@ namespace {
 
 constexpr std::size_t kMaxPage = 2048;
 constexpr std::size_t kMaxOriginText = 300;
-constexpr std::size_t kMaxReports = 16;
+constexpr std::size_t kMaxReports = 24;
+constexpr std::size_t kMaxRecipe = 8 * 1024;
+constexpr std::size_t kMaxRecipes = 8;
+constexpr std::size_t kMaxAccount = 256;
+constexpr std::size_t kMaxAccounts = 16;
+constexpr std::size_t kMaxSelector = 256;
 
 ByteWriter begin(Message type, const JobId& id) {
   ByteWriter out;
@@ -29,6 +34,40 @@ std::optional<bool> flag(ByteReader& in) {
   const auto v = in.u8();
   if (!v || *v > 1) return std::nullopt;
   return *v == 1;
+}
+
+bool take(ByteReader& in, bool& out) {
+  const auto v = in.u8();
+  out = v && *v == 1;
+  return v && *v <= 1;
+}
+
+bool take(ByteReader& in, std::string& out, std::size_t limit) {
+  auto text = in.text(limit);
+  if (text) out = std::move(*text);
+  return text.has_value();
+}
+
+template <class Enum>
+bool take(ByteReader& in, Enum& out, std::uint8_t count) {
+  const auto v = in.u8();
+  if (!v || *v >= count) return false;
+  out = static_cast<Enum>(*v);
+  return true;
+}
+
+void put_texts(ByteWriter& out, const std::vector<std::string>& texts) {
+  out.u8(static_cast<std::uint8_t>(texts.size()));
+  for (const std::string& text : texts) out.text(text);
+}
+
+bool take(ByteReader& in, std::vector<std::string>& out, std::size_t most, std::size_t limit) {
+  const auto count = in.u8();
+  if (!count || *count > most) return false;
+  out.resize(*count);
+  for (std::string& text : out)
+    if (!take(in, text, limit)) return false;
+  return true;
 }
 
 void put_reports(ByteWriter& out, const std::vector<FieldReport>& reports) {
@@ -55,7 +94,10 @@ std::optional<std::vector<FieldReport>> take_reports(ByteReader& in) {
 }  // namespace
 
 std::string_view to_string(Field field) noexcept {
-  static constexpr std::string_view kNames[] = {"number", "exp", "exp_month", "exp_year", "cvc", "holder"};
+  static constexpr std::string_view kNames[] = {"number",      "exp",       "exp_month",  "exp_year", "cvc",  "holder", "name",
+                                                "given_name",  "family_name", "email",    "phone",    "address", "address2",
+                                                "city",        "state",     "postal_code", "country", "username",
+                                                "password",    "totp"};
   return kNames[static_cast<std::size_t>(field)];
 }
 
@@ -80,6 +122,13 @@ Errc to_errc(Outcome outcome) noexcept {
     case Outcome::browser_refused: return Errc::browser_refused;
     case Outcome::timeout: return Errc::timeout;
     case Outcome::stopped: return Errc::canceled;
+    case Outcome::page_tainted: return Errc::page_tainted;
+    case Outcome::recipe_mismatch: return Errc::recipe_mismatch;
+    case Outcome::account_mismatch: return Errc::account_mismatch;
+    case Outcome::no_request: return Errc::no_request;
+    case Outcome::challenge: return Errc::awaiting_owner;
+    case Outcome::price_mismatch: return Errc::price_mismatch;
+    case Outcome::guard_lost: return Errc::guard_lost;
     case Outcome::filled:
     case Outcome::failed: break;
   }
@@ -88,9 +137,15 @@ Errc to_errc(Outcome outcome) noexcept {
 
 Bytes Job::encode() const {
   ByteWriter out = begin(Message::job, id);
-  out.u8(by_target_id).text(page).u8(static_cast<std::uint8_t>(origins.size()));
-  for (const std::string& origin : origins) out.text(origin);
+  out.u8(by_target_id).text(page);
+  put_texts(out, origins);
   out.u8(has_cvc).u8(has_holder).u8(allow_loopback_http).u32(deadline_ms);
+  out.u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(strength)).u8(guarded).u8(submit).u8(open_page);
+  out.u32(armed_ms).u32(fields);
+  out.text(aliases.number).text(aliases.exp_month).text(aliases.exp_year).text(aliases.cvc);
+  put_texts(out, recipes);
+  put_texts(out, accounts);
+  out.text(price.selector).u64(static_cast<std::uint64_t>(price.amount_minor)).u8(price.exponent).u16(price.drift);
   return out.bytes();
 }
 
@@ -98,28 +153,35 @@ std::optional<Job> Job::decode(ByteView message) {
   ByteReader in(message);
   Job out;
   const auto id = begin(in, Message::job);
-  const auto by_target = id ? flag(in) : std::nullopt;
-  auto page = by_target ? in.text(kMaxPage) : std::nullopt;
-  const auto count = page ? in.u8() : std::nullopt;
-  if (!count || *count == 0 || *count > kMaxOrigins) return std::nullopt;
+  if (!id) return std::nullopt;
   out.id = *id;
-  out.by_target_id = *by_target;
-  out.page = std::move(*page);
-  for (unsigned i = 0; i < *count; ++i) {
-    auto origin = in.text(kMaxOriginText);
-    if (!origin) return std::nullopt;
-    out.origins.push_back(std::move(*origin));
-  }
-  const auto cvc = flag(in);
-  const auto holder = cvc ? flag(in) : std::nullopt;
-  const auto loopback = holder ? flag(in) : std::nullopt;
-  const auto deadline = loopback ? in.u32() : std::nullopt;
-  if (!deadline || !in.done()) return std::nullopt;
-  out.has_cvc = *cvc;
-  out.has_holder = *holder;
-  out.allow_loopback_http = *loopback;
-  out.deadline_ms = *deadline;
+  bool ok = take(in, out.by_target_id) && take(in, out.page, kMaxPage) && take(in, out.origins, kMaxOrigins, kMaxOriginText) &&
+            !out.origins.empty() && take(in, out.has_cvc) && take(in, out.has_holder) && take(in, out.allow_loopback_http);
+  out.deadline_ms = in.u32().value_or(0);
+  ok = ok && take(in, out.kind, kKindCount) && take(in, out.strength, kStrengthCount) && take(in, out.guarded) &&
+       take(in, out.submit) && take(in, out.open_page);
+  out.armed_ms = in.u32().value_or(0);
+  out.fields = in.u32().value_or(0);
+  ok = ok && take(in, out.aliases.number, 19) && take(in, out.aliases.exp_month, 2) && take(in, out.aliases.exp_year, 4) &&
+       take(in, out.aliases.cvc, 4) && take(in, out.recipes, kMaxRecipes, kMaxRecipe) &&
+       take(in, out.accounts, kMaxAccounts, kMaxAccount) && take(in, out.price.selector, kMaxSelector);
+  out.price.amount_minor = static_cast<std::int64_t>(in.u64().value_or(0));
+  out.price.exponent = in.u8().value_or(0);
+  out.price.drift = in.u16().value_or(0);
+  if (!ok || !in.done() || out.price.amount_minor < 0 || out.price.exponent > 4) return std::nullopt;
   return out;
+}
+
+Bytes Signal::encode() const { return begin(type, id).bytes(); }
+
+std::optional<Signal> Signal::decode(ByteView message) {
+  ByteReader in(message);
+  if (message.empty()) return std::nullopt;
+  const auto type = static_cast<Message>(message[0]);
+  if (type != Message::proceed && type != Message::armed && type != Message::wanted) return std::nullopt;
+  const auto id = begin(in, type);
+  if (!id || !in.done()) return std::nullopt;
+  return Signal{type, *id};
 }
 
 Bytes Ready::encode() const {

@@ -5,6 +5,15 @@
 //   daemon -> injector   Bundle   with the secret bundle's descriptor
 //   injector -> daemon   Done     the last message: what came of it
 //
+// With wire and wire_attached the page gets the Job's aliases, and the bundle comes later:
+//
+//   injector -> daemon   Ready    as above
+//   daemon -> injector   Proceed  the aliases may be typed
+//   injector -> daemon   Armed    they stand in the page; nothing secret has moved
+//   injector -> daemon   Wanted   a request that a recipe of the Job allows is held: the bundle may come
+//   daemon -> injector   Bundle
+//   injector -> daemon   Done
+//
 // Done may come at any time after Job. The daemon closes its end to stop the injector, which then clears what
 // it typed, as far as it can, and exits. What the injector says is enums and indexes into lists that the Job
 // gave: never text from a page. Messages are at most kMaxControl bytes; integers are big-endian; a message
@@ -21,13 +30,28 @@
 
 namespace popvault::injector {
 
-constexpr std::size_t kMaxControl = 8 * 1024;
+constexpr std::size_t kMaxControl = 64 * 1024;
 constexpr std::size_t kMaxOrigins = 33;
 
-enum class Message : std::uint8_t { job = 1, ready = 2, bundle = 3, done = 4 };
+enum class Message : std::uint8_t { job = 1, ready = 2, bundle = 3, done = 4, proceed = 5, armed = 6, wanted = 7 };
 
-enum class Field : std::uint8_t { number = 0, exp = 1, exp_month = 2, exp_year = 3, cvc = 4, holder = 5 };
-constexpr std::uint8_t kFieldCount = 6;
+// The numbers of policy::Strength.
+enum class Strength : std::uint8_t { dom = 0, wire_attached = 1, sealed = 2, wire = 3 };
+constexpr std::uint8_t kStrengthCount = 4;
+
+// What the record is, and so which fields there are to fill.
+enum class Kind : std::uint8_t { card = 0, identity = 1, login = 2 };
+constexpr std::uint8_t kKindCount = 3;
+
+enum class Field : std::uint8_t {
+  number = 0, exp = 1, exp_month = 2, exp_year = 3, cvc = 4, holder = 5,
+  // of an identity
+  name = 6, given_name = 7, family_name = 8, email = 9, phone = 10, address = 11, address2 = 12, city = 13, state = 14,
+  postal_code = 15, country = 16,
+  // of a login
+  username = 17, password = 18, totp = 19
+};
+constexpr std::uint8_t kFieldCount = 20;
 std::string_view to_string(Field field) noexcept;
 
 enum class Outcome : std::uint8_t {
@@ -45,8 +69,15 @@ enum class Outcome : std::uint8_t {
   timeout = 11,
   stopped = 12,            // the daemon closed the control channel
   failed = 13,             // a broken rule of the injector's own, or a malformed browser answer
+  page_tainted = 14,       // sealed: an agent could have scripted the document; nothing was typed
+  recipe_mismatch = 15,    // wire: the held request is not what the recipe allows; it failed with the aliases in it
+  account_mismatch = 16,   // wire: it names a merchant account that is not pinned
+  no_request = 17,         // wire: the page was left, or the time was over, before a request came; nothing secret moved
+  challenge = 18,          // a 3-D Secure challenge stands in the page: the owner must answer it (with typed: filled)
+  price_mismatch = 19,     // what the page shows is further from what was approved than the drift allows
+  guard_lost = 20,         // the guard ended or refused
 };
-constexpr std::uint8_t kOutcomeCount = 14;
+constexpr std::uint8_t kOutcomeCount = 21;
 // The reason word that an agent is told; `filled` has none and must not be asked for.
 Errc to_errc(Outcome outcome) noexcept;
 
@@ -66,6 +97,24 @@ enum class Why : std::uint8_t {
 constexpr std::uint8_t kWhyCount = 10;
 std::string_view to_string(Why why) noexcept;
 
+// What stands in the page instead of the card's values (wire, wire_attached). Not secret.
+struct Aliases {
+  std::string number;     // as long as the card's number, of its brand, valid by Luhn
+  std::string exp_month;  // two digits
+  std::string exp_year;   // four digits
+  std::string cvc;        // as long as the card's code; empty when it has none
+  bool operator==(const Aliases&) const = default;
+};
+
+// The price that the page should show; none when `selector` is empty.
+struct Price {
+  std::string selector;           // CSS, of the owner's policy or a recipe
+  std::int64_t amount_minor = 0;  // what was approved
+  std::uint8_t exponent = 2;      // ISO 4217: digits after the point
+  std::uint16_t drift = 0;        // in basis points, either way
+  bool operator==(const Price&) const = default;
+};
+
 struct Job {
   JobId id{};
   bool by_target_id = false;         // else by exact URL
@@ -74,7 +123,18 @@ struct Job {
   bool has_cvc = false;              // what the record holds beyond number and expiry
   bool has_holder = false;
   bool allow_loopback_http = false;  // else every origin must be https
-  std::uint32_t deadline_ms = 0;     // of the whole conversation
+  std::uint32_t deadline_ms = 0;     // of the conversation up to Armed or Done
+  Kind kind = Kind::card;
+  Strength strength = Strength::dom;
+  bool guarded = false;              // descriptor 4 leads to the guard, 5 is the browser's pipe
+  bool submit = false;               // press what the recipe names, or the form's one submit button
+  bool open_page = false;            // sealed: `page` is a URL to open in a page of our own
+  std::uint32_t armed_ms = 0;        // how long a request is waited for after Armed
+  std::uint32_t fields = 0;          // of an identity or a login: the bits 1 << Field that the record has
+  Aliases aliases;
+  std::vector<std::string> recipes;  // JSON texts (docs/RECIPES.md), at most 8 of 8 KiB
+  std::vector<std::string> accounts; // merchant accounts pinned for origins[0]
+  Price price;
 
   Bytes encode() const;
   static std::optional<Job> decode(ByteView message);
@@ -93,8 +153,17 @@ struct Ready {
   static std::optional<Ready> decode(ByteView message);
 };
 
-// The message that carries the bundle's descriptor (SCM_RIGHTS). Fields of the bundle: number, exp_month (two
-// digits), exp_year (four digits), and cvv, holder if the Job says so.
+// Messages that say nothing but that it is time.
+struct Signal {
+  Message type{};  // proceed, armed or wanted
+  JobId id{};
+  Bytes encode() const;
+  static std::optional<Signal> decode(ByteView message);
+};
+
+// The message that carries the bundle's descriptor (SCM_RIGHTS). Fields of the bundle: of a card number,
+// exp_month (two digits), exp_year (four digits), and cvv, holder if the Job says so; of an identity or a login those
+// of src/vault/record_kinds.hpp, with the current code as totp.
 struct BundleNotice {
   JobId id{};
   Bytes encode() const;

@@ -6,13 +6,17 @@ import socket
 import struct
 import time
 
-FIELDS = ["number", "exp", "exp_month", "exp_year", "cvc", "holder"]
+FIELDS = ["number", "exp", "exp_month", "exp_year", "cvc", "holder", "name", "given_name", "family_name", "email", "phone",
+          "address", "address2", "city", "state", "postal_code", "country", "username", "password", "totp"]
 OUTCOMES = ["filled", "page_not_found", "page_ambiguous", "origin_mismatch", "origin_not_allowed", "fields_missing",
             "fields_ambiguous", "field_rejected", "navigated", "browser_unreachable", "browser_refused", "timeout",
-            "stopped", "failed"]
+            "stopped", "failed", "page_tainted", "recipe_mismatch", "account_mismatch", "no_request", "challenge",
+            "price_mismatch", "guard_lost"]
+STRENGTHS = {"dom": 0, "wire_attached": 1, "sealed": 2, "wire": 3}
+KINDS = {"card": 0, "identity": 1, "login": 2}
 WHYS = ["ok", "missing", "hidden", "too_small", "covered", "frame_not_allowed", "ambiguous", "wrong_type", "not_kept",
         "no_such_option"]
-JOB, READY, BUNDLE, DONE = 1, 2, 3, 4
+JOB, READY, BUNDLE, DONE, PROCEED, ARMED, WANTED = 1, 2, 3, 4, 5, 6, 7
 
 CARD = {"number": "4242424242424242", "exp_month": "04", "exp_year": "2031", "cvv": "737", "holder": "Zoë \"Z\" O'Neil"}
 
@@ -23,10 +27,17 @@ def text(value):
 
 
 def encode_job(job_id, page, origins, by_target_id=False, has_cvc=True, has_holder=True, allow_loopback_http=True,
-               deadline_ms=10000):
-    out = bytes([JOB]) + job_id + bytes([by_target_id]) + text(page) + bytes([len(origins)])
-    out += b"".join(text(origin) for origin in origins)
-    return out + bytes([has_cvc, has_holder, allow_loopback_http]) + struct.pack("!I", deadline_ms)
+               deadline_ms=10000, kind="card", strength="dom", guarded=False, submit=False, open_page=False, armed_ms=0,
+               fields=(), aliases=("", "", "", ""), recipes=(), accounts=(), price=("", 0, 2, 0)):
+    """`aliases`: number, month, year, code. `price`: selector, minor units, exponent, basis points."""
+    def texts(values):
+        return bytes([len(values)]) + b"".join(text(value) for value in values)
+    out = bytes([JOB]) + job_id + bytes([by_target_id]) + text(page) + texts(origins)
+    out += bytes([has_cvc, has_holder, allow_loopback_http]) + struct.pack("!I", deadline_ms)
+    out += bytes([KINDS[kind], STRENGTHS[strength], guarded, submit, open_page])
+    out += struct.pack("!II", armed_ms, sum(1 << FIELDS.index(name) for name in fields))
+    out += b"".join(text(value) for value in aliases) + texts(recipes) + texts(accounts)
+    return out + text(price[0]) + struct.pack("!QBH", *price[1:])
 
 
 def encode_bundle(job_id, fields):

@@ -1,0 +1,47 @@
+// The guard's rule: which commands of an agent reach the browser and which events reach the agent. One table over
+// methods, parameters and event fields; what it does not know is refused. Pure: no browser, no sockets, no state.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rpc/json.hpp"
+
+namespace popvault::guard {
+
+// What a session is attached to, and in which state that is.
+struct Place {
+  enum class Kind { browser, tab, page, frame, worker } kind = Kind::browser;
+  bool processor = false;  // a page whose top-level document is a listed processor's
+  bool sealed = false;     // real values are, or may be, in the page or one of its frames
+  bool live = false;       // a purchase is armed or being filled in it
+  std::string exchange;    // the folder for uploads and downloads; empty: none
+};
+
+struct Ruling {
+  enum class Verdict {
+    pass,
+    refuse,  // answered with a CDP error that says `why`
+    answer,  // answered by the guard with `result`; nothing goes to the browser
+  } verdict = Verdict::refuse;
+  std::string why;
+  Json result;
+  // What goes instead of the params, when they must be narrowed.
+  std::optional<Json> params;
+};
+
+Ruling rule_command(std::string_view method, const Json& params, const Place& place);
+
+// An event for an agent. Cheap for those that pass whole: `params` is only looked at where the table has fields.
+enum class EventRule { drop, pass, look };
+EventRule event_rule(std::string_view method, const Place& place) noexcept;
+// For `look`: the params without what must not be seen, or none when the event is dropped.
+std::optional<Json> rule_event(std::string_view method, Json params, const Place& place);
+
+// Whether an agent may send a page there: http, https and about:blank, in plain form.
+bool url_allowed(std::string_view url) noexcept;
+// The URL as it is shown while a value may be in it: its origin, or "about:blank".
+std::string redacted(std::string_view url);
+
+}  // namespace popvault::guard
