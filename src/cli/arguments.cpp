@@ -86,6 +86,7 @@ class Parser {
     grants();
     audit();
     epochs();
+    browser();
   }
 
   Result<std::variant<Arguments, Information>> parse(int argc, const char* const* argv);
@@ -123,6 +124,7 @@ class Parser {
   void policies();
   void purchases();
   void grants();
+  void browser();
   void audit();
   void epochs();
 
@@ -382,6 +384,17 @@ void Parser::purchases() {
   adjust->add_option("--currency", p.currency, "such as USD")->required();
   adjust->add_option("--reason", p.reason, "for the journal")->required();
   proof(adjust);
+}
+
+void Parser::browser() {
+  BrowserOptions& b = out_.browser;
+  CLI::App* const browser =
+      command("browser", "start the guarded browser: an agent that drives it cannot read the card", Verb::browser);
+  browser->add_flag("--headless", b.headless, "without a window");
+  browser->add_option("--port", b.port, "of the endpoint for agents; default: a free one")->check(CLI::Range(1024, 65535));
+  browser->add_option("--profile", b.profile, "a folder for the browser's own files; default: browser in the home");
+  browser->add_flag("--require-token", b.require_token, "the endpoint's address holds a token");
+  browser->add_flag("--stop", b.stop, "stop the one that is running");
 }
 
 void Parser::grants() {

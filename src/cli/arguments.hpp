@@ -70,6 +70,7 @@ enum class Verb : std::uint8_t {
   audit_purge,
   rotate,
   epochs,
+  browser,
   completion,
 };
 
@@ -164,6 +165,14 @@ struct GrantOptions {
   std::optional<std::string> seal;
 };
 
+struct BrowserOptions {
+  bool headless = false;
+  bool require_token = false;
+  bool stop = false;
+  std::optional<std::int64_t> port;
+  std::optional<std::string> profile;
+};
+
 struct EpochOptions {
   bool now = false;
 };
@@ -201,6 +210,7 @@ struct Arguments {
   GrantOptions grant;
   AuditOptions audit;
   EpochOptions epoch;
+  BrowserOptions browser;
   std::string shell;  // of completion
 };
 

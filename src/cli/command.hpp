@@ -91,6 +91,8 @@ Result<Output> adjust_spending(const Context&);
 Result<Output> create_grant(const Context&);
 Result<Output> list_grants(const Context&);
 Result<Output> revoke_grant(const Context&);
+// browser_commands.cpp
+Result<Output> run_browser(const Context&);
 // audit_commands.cpp
 Result<Output> list_journal(const Context&);
 Result<Output> verify_journal(const Context&);

@@ -48,6 +48,7 @@ constexpr Entry kEntries[] = {
     {"audit",
      "list verify export purge --after --limit --agent --since --kind --file --public-key --format --subject "
      "--passphrase-fd"},
+    {"browser", "--headless --port --profile --require-token --stop"},
     {"completion", "bash zsh fish"},
 };
 

@@ -72,6 +72,7 @@ constexpr std::array kCommands = {
     Row{Verb::audit_purge, purge_subject},
     Row{Verb::rotate, rotate_epoch},
     Row{Verb::epochs, list_epochs},
+    Row{Verb::browser, run_browser},
     Row{Verb::completion, print_completion},
 };
 

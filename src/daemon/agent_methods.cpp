@@ -95,6 +95,7 @@ Status session_hello(Application& app, Call& call) {
     return fail(Errc::too_many_connections);
   }
   out.set("agent", call.peer.caller.agent);
+  out.set("browser", guarded_browser(app.guard));
   out.set("home", app.session.home());
   out.set("version", kVersion);
   call.reply->ok(std::move(out));
@@ -152,6 +153,8 @@ Status purchase_cancel(Application& app, Call& call) {
   PV_TRY(in.done());
   PV_TRY(app.expire());
   PV_ASSIGN(const store::Row before, app.gate.own_purchase(call.peer.caller, id));
+  // Nothing secret has moved while it is armed.
+  if (before.body["status"].text_or("") == "armed") app.injections.stop_purchase(before.id);
   if (app.injections.running(before.id)) return fail(Errc::busy);
   PV_ASSIGN(const store::Row row, app.gate.cancel(call.peer.caller, id));
   app.watchers.tell(row);

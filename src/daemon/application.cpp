@@ -128,6 +128,7 @@ Status Application::keep_schedule() {
 }
 
 void Application::after_request() {
+  tell_processors();
   if (checkpointing || !session.has_store() || !session.store().unsealed() || !checkpoint_due(session)) return;
   checkpointing = true;
   loop.post([this] {

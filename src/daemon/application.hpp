@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/call.hpp"
+#include "daemon/guard.hpp"
 #include "daemon/injection.hpp"
 #include "daemon/loop.hpp"
 #include "gate/rates.hpp"
@@ -43,6 +44,7 @@ struct Application {
   Loop& loop;
   Session& session;
   Injections& injections;
+  Guard& guard;
   std::string injector_sha256;
   gate::Gate gate{session, injector_sha256};
   std::vector<Request> requests{};                             // of this turn of the loop
@@ -96,6 +98,9 @@ struct Application {
   Status settle_stranded();
   // An event for the owner's programs: "locked", "unlocked", "frozen", "unfrozen".
   void announce(std::string_view what) const;
+  // To the guard, if the rows changed.
+  void tell_processors();
+  std::uint64_t processors_of = 0;                             // the store's changes when it was told last
   // Wipes the keys, ends challenges and stops what has not taken effect.
   void lock();
   // The same, and the grants go too.

@@ -68,6 +68,8 @@ constexpr Method kOwnerMethods[] = {
     {"policy.unset",       kUnlocked,      Proof::none,  false, o::policy_unset},
     {"config.get",         kUnlocked,      Proof::none,  false, o::config_get},
     {"config.set",         kUnlocked,      Proof::fresh, false, o::config_set},
+    {"browser.start",      kUnlocked,      Proof::none,  false, o::browser_start},
+    {"browser.stop",       kAnyState,      Proof::none,  false, o::browser_stop},
     {"purchase.list",      kUnlocked,      Proof::none,  false, o::purchase_list},
     {"purchase.approve",   kUnlocked,      Proof::fresh, false, o::purchase_approve},
     {"purchase.deny",      kMade,          Proof::none,  false, o::purchase_deny},

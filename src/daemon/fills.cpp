@@ -1,7 +1,7 @@
 // purchase.request and purchase.fill between the sockets and the gate.
 //
-// Requests that came in the same turn of the loop share one durable commit. A fill is a browser's connection, an injector,
-// and the gate's answers to it; which steps are taken is the gate's.
+// Requests that came in the same turn of the loop share one durable commit. A fill is a connection to the browser or its guard,
+// an injector, and the gate's answers to it; which steps are taken is the gate's.
 
 #include "daemon/browser.hpp"
 #include "daemon/handlers.hpp"
@@ -11,61 +11,140 @@ namespace popvault::daemon {
 namespace {
 
 constexpr std::size_t kMostInjections = 4;
+constexpr std::size_t kMostArmed = 16;  // pages that wait for their request, or whose fields are still sealed
 constexpr std::size_t kMostTogether = 256;
 
 struct Fill {
   gate::Use use;
   std::shared_ptr<Reply> reply;
+  std::vector<injector::FieldReport> fields;
+  bool settled = false;  // sealed: the outcome is known before the injector ends
 };
 
-// Nothing was handed over and row 9 was not written: the purchase stays approved.
-void refuse(Application& app, const Fill& fill, const Error& error, const Json& more) {
-  app.gate.refuse(fill.use, error);
-  fill.reply->error(error, more);
+bool sealed(const Fill& fill) { return fill.use.job.strength == injector::Strength::sealed; }
+bool wire(const Fill& fill) {
+  return fill.use.job.strength == injector::Strength::wire || fill.use.job.strength == injector::Strength::wire_attached;
 }
 
-void finish(Application& app, const std::shared_ptr<Fill>& fill, const gate::UseEnd& end) {
+// The agent is answered once: for wire when the aliases stand in the page.
+void refuse(Fill& fill, const Error& error, const Json& more) {
+  if (const auto reply = std::exchange(fill.reply, nullptr)) reply->error(error, more);
+}
+
+void answer(Application& app, Fill& fill, const store::Row& purchase, Json more) {
+  const auto reply = std::exchange(fill.reply, nullptr);
+  if (!reply) return;
+  more.set("browser", fill.use.job.guarded ? "guarded" : "attached");
+  const auto view = app.gate.purchase_view(purchase);
+  more.set("card", view ? (*view)["card"] : Json());
+  more.set("purchase", purchase.id);
+  more.set("strength", policy::to_string(static_cast<policy::Strength>(fill.use.job.strength)));
+  reply->ok(std::move(more));
+}
+
+Json fields_of(const Fill& fill, const std::vector<injector::FieldReport>& fields) {
+  Json more;
+  more.set("fields", gate::reports(fields, fill.use.job.origins));
+  return more;
+}
+
+// Nothing secret was handed over: the purchase is approved, as it was.
+void finish_unused(Application& app, Fill& fill, const Error& error, Json more) {
+  if (fill.use.armed && app.session.store().unsealed()) {
+    if (const auto purchase = app.gate.disarm(fill.use, error); purchase) app.watchers.tell(*purchase);
+  } else {
+    app.gate.refuse(fill.use, error);
+  }
+  more.set("status", "approved");
+  refuse(fill, error, more);
+}
+
+void finish(Application& app, Fill& fill, const gate::UseEnd& end) {
   const Error error = end.said ? Error{injector::to_errc(end.said->outcome), {}} : end.said.error();
   Json more;
-  if (end.said) more.set("fields", gate::reports(end.said->fields, fill->use.job.origins));
-  if (fill->use.use_row == 0) {
-    more.set("status", "approved");
-    return refuse(app, *fill, error, more);
-  }
+  if (end.said) more = fields_of(fill, end.said->fields);
+  if (fill.use.use_row == 0) return finish_unused(app, fill, error, std::move(more));
   if (!app.session.store().unsealed()) {
     // Locked while the injector worked: the row says `filling` and becomes outcome_unknown at the next unlock.
     more.set("status", "outcome_unknown");
-    return fill->reply->error({Errc::outcome_unknown, {}}, more);
+    return refuse(fill, {Errc::outcome_unknown, {}}, more);
   }
-  const auto purchase = app.gate.settle(fill->use, end);
+  const auto purchase = app.gate.settle(fill.use, end);
   if (!purchase) {
-    log_warning("settling " + fill->use.purchase + ": " + purchase.error().message());
-    return fill->reply->error(purchase.error());
+    log_warning("settling " + fill.use.purchase + ": " + purchase.error().message());
+    return refuse(fill, purchase.error(), {});
   }
   app.watchers.tell(*purchase);
-  more.set("status", purchase->body["status"]);
-  if (purchase->body["status"].text_or("") != "filled") return fill->reply->error(error, more);
-  Json result = std::move(more);
-  const auto view = app.gate.purchase_view(*purchase);
-  result.set("browser", "attached");
-  result.set("card", view ? (*view)["card"] : Json());
-  result.set("purchase", purchase->id);
-  result.set("strength", purchase->body["strength"]);
-  fill->reply->ok(std::move(result));
+  const std::string status = purchase->body["status"].text_or("");
+  more.set("status", status);
+  if (status == "awaiting_owner") app.announce("awaiting_owner");
+  if (status != "filled" && status != "awaiting_owner") return refuse(fill, error, more);
+  answer(app, fill, *purchase, std::move(more));
 }
 
-Result<Descriptor> ready(Application& app, Fill& fill) {
+Result<std::optional<Descriptor>> ready(Application& app, Fill& fill, const injector::Ready& ready) {
+  fill.fields = ready.fields;
+  if (wire(fill)) return std::optional<Descriptor>{};
+  std::optional<store::Row> moved;
+  auto bundle = app.gate.unwrap(fill.use, moved);
+  if (moved) app.watchers.tell(*moved);
+  if (!bundle) return tl::unexpected(bundle.error());
+  return std::optional<Descriptor>(std::move(*bundle));
+}
+
+Status armed(Application& app, Fill& fill) {
+  if (sealed(fill)) {
+    // The values stand in the sealed page; the injector stays to clear them.
+    injector::Done done{fill.use.job.id, injector::Outcome::filled, true, false, fill.fields};
+    finish(app, fill, {true, std::move(done)});
+    fill.settled = true;
+    return {};
+  }
+  std::optional<store::Row> moved;
+  PV_TRY(app.gate.arm(fill.use, moved));
+  app.watchers.tell(*moved);
+  Json more = fields_of(fill, fill.fields);
+  more.set("status", "armed");
+  answer(app, fill, *moved, std::move(more));
+  return {};
+}
+
+Result<Descriptor> wanted(Application& app, Fill& fill) {
   std::optional<store::Row> moved;
   auto bundle = app.gate.unwrap(fill.use, moved);
   if (moved) app.watchers.tell(*moved);
   return bundle;
 }
 
-Status start_injection(Application& app, const std::shared_ptr<Fill>& fill, Descriptor browser) {
-  return app.injections.start(
-      fill->use.job, fill->use.purchase, fill->use.agent.id, std::move(browser),
-      [&app, fill](const injector::Ready&) { return ready(app, *fill); },
-      [&app, fill](const gate::UseEnd& end) { finish(app, fill, end); });
+Status start_injection(Application& app, const std::shared_ptr<Fill>& fill, Injections::Browser browser) {
+  Injections::Answers answers;
+  answers.ready = [&app, fill](const injector::Ready& said) { return ready(app, *fill, said); };
+  answers.armed = [&app, fill] { return armed(app, *fill); };
+  answers.wanted = [&app, fill] { return wanted(app, *fill); };
+  answers.ended = [&app, fill](const gate::UseEnd& end) {
+    if (fill->use.job.guarded) app.guard.close(fill->use.job.id);
+    if (!fill->settled) finish(app, *fill, end);
+  };
+  return app.injections.start(fill->use.job, fill->use.purchase, fill->use.agent.id, std::move(browser), std::move(answers));
+}
+
+void connected(Application& app, const std::shared_ptr<Fill>& fill, Result<Injections::Browser> browser) {
+  app.connecting.erase(fill->use.purchase);
+  const Status started = browser ? start_injection(app, fill, std::move(*browser)) : Status(tl::unexpected(browser.error()));
+  if (started) return;
+  app.gate.refuse(fill->use, started.error());
+  refuse(*fill, started.error(), {});
+}
+
+Status connect(Application& app, const std::shared_ptr<Fill>& fill) {
+  if (!fill->use.job.guarded)
+    return connect_browser(app.loop, app.session, [&app, fill](Result<Descriptor> browser) {
+      if (!browser) return connected(app, fill, tl::unexpected(browser.error()));
+      connected(app, fill, Injections::Browser{std::move(*browser), {}});
+    });
+  app.guard.open(fill->use.job.id, fill->use.job.strength,
+                 [&app, fill](Result<Injections::Browser> browser) { connected(app, fill, std::move(browser)); });
+  return {};
 }
 
 void answer_requests(Application& app) {
@@ -98,16 +177,13 @@ Status purchase_fill(Application& app, Call& call) {
   PV_ASSIGN(gate::Use use, app.gate.begin_use(call.peer.caller, call.params));
   const std::string purchase = use.purchase;
   if (app.injections.running(purchase) || app.connecting.contains(purchase)) return fail(Errc::busy);
-  if (app.injections.count() + app.connecting.size() >= kMostInjections) return fail(Errc::busy);
-  const auto fill = std::make_shared<Fill>(Fill{std::move(use), call.reply});
-  PV_TRY(connect_browser(app.loop, app.session, [&app, fill](Result<Descriptor> browser) {
-    app.connecting.erase(fill->use.purchase);
-    const Status started = browser ? start_injection(app, fill, std::move(*browser))
-                                   : Status(tl::unexpected(browser.error()));
-    if (!started) refuse(app, *fill, started.error(), {});
-  }));
+  if (app.injections.count() + app.connecting.size() >= kMostInjections || app.injections.armed() >= kMostArmed)
+    return fail(Errc::busy);
+  const auto fill = std::make_shared<Fill>(Fill{std::move(use), call.reply, {}, false});
   app.connecting.insert(purchase);
-  return {};
+  const Status connecting = connect(app, fill);
+  if (!connecting) app.connecting.erase(purchase);
+  return connecting;
 }
 
 }  // namespace agent_methods

@@ -25,6 +25,9 @@ Status purchase_cancel(Application&, Call&);
 Status events_subscribe(Application&, Call&);
 }  // namespace agent_methods
 
+// {endpoint, headless, kind: "guarded"}, or null.
+Json guarded_browser(const Guard& guard);
+
 namespace owner_methods {
 Status hello(Application&, Call&);
 Status vault_status(Application&, Call&);
@@ -61,6 +64,8 @@ Status policy_show(Application&, Call&);
 Status policy_unset(Application&, Call&);
 Status config_get(Application&, Call&);
 Status config_set(Application&, Call&);
+Status browser_start(Application&, Call&);
+Status browser_stop(Application&, Call&);
 Status purchase_list(Application&, Call&);
 Status purchase_approve(Application&, Call&);
 Status purchase_deny(Application&, Call&);

@@ -21,8 +21,9 @@ struct Injections::Running {
   std::string purchase, owner;
   Descriptor control, log;
   pid_t pid = 0;
-  Ready ready;
-  Ended ended;
+  Answers answers;
+  bool readied = false;
+  bool armed = false;
   bool handed_over = false;
   bool stopping = false;
   std::unique_ptr<Watch> control_watch, log_watch;
@@ -47,14 +48,14 @@ bool forward_log(int fd, const std::string& purchase) {
 }  // namespace
 
 Status Injections::start(const injector::Job& job, const std::string& purchase, const std::string& owner,
-                         Descriptor browser, Ready ready, Ended ended) {
+                         Browser browser, Answers answers) {
   PV_ASSIGN(auto control, packet_pair());
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "pipe");
   Descriptor log_read(ends[0]);
   const Descriptor log_write(ends[1]);
   fcntl(log_read.get(), F_SETFL, O_NONBLOCK);
-  PV_ASSIGN(const pid_t pid, spawner_->spawn(log_write.get(), control.second.get(), browser.get()));
+  PV_ASSIGN(const pid_t pid, spawner_->spawn(log_write.get(), control.second.get(), browser.connection.get(), browser.pipe.get()));
   PV_TRY(send_all(control.first.get(), job.encode()));
 
   auto one = std::make_shared<Running>();
@@ -64,21 +65,31 @@ Status Injections::start(const injector::Job& job, const std::string& purchase, 
   one->control = std::move(control.first);
   one->log = std::move(log_read);
   one->pid = pid;
-  one->ready = std::move(ready);
-  one->ended = std::move(ended);
+  one->answers = std::move(answers);
   one->control_watch = loop_->watch(one->control.get(), [this, purchase] { readable(purchase); });
   Running* const raw = one.get();
   one->log_watch = loop_->watch(one->log.get(), [raw] {
     if (!forward_log(raw->log.get(), raw->purchase)) raw->log_watch->pause();
   });
-  one->deadline = loop_->after(job.deadline_ms + kGraceMs, [this, purchase] {
+  wait_for(*one, job.deadline_ms + kGraceMs);
+  running_.insert_or_assign(purchase, std::move(one));
+  return {};
+}
+
+void Injections::wait_for(Running& one, std::int64_t ms) {
+  one.deadline = loop_->after(ms, [this, purchase = one.purchase] {
     const auto at = running_.find(purchase);
     if (at == running_.end()) return;
     spawner_->kill(at->second->pid);
     end(purchase, fail(Errc::timeout));
   });
-  running_.insert_or_assign(purchase, std::move(one));
-  return {};
+}
+
+std::size_t Injections::armed() const noexcept {
+  std::size_t count = 0;
+  for (const auto& one : running_)
+    if (one.second->armed) ++count;
+  return count;
 }
 
 void Injections::readable(const std::string& purchase) {
@@ -90,14 +101,34 @@ void Injections::readable(const std::string& purchase) {
   if (!got || got->data.size == 0) return end(purchase, fail(Errc::injector_failed));
   const ByteView message = ByteView(buffer).first(got->data.size);
   if (const auto done = injector::Done::decode(message); done && done->id == one->job.id) return end(purchase, *done);
+  if (one->stopping) return;  // its last word is still to come
   const auto ready = injector::Ready::decode(message);
-  if (ready && ready->id == one->job.id && !one->handed_over && !one->stopping) return hand_over(*one, *ready);
+  if (ready && ready->id == one->job.id && !one->readied) return on_ready(*one, *ready);
+  const auto signal = injector::Signal::decode(message);
+  const bool ours = signal && signal->id == one->job.id;
+  if (ours && signal->type == injector::Message::armed && one->readied && !one->armed) return on_armed(*one);
+  if (ours && signal->type == injector::Message::wanted && one->armed && !one->handed_over)
+    return hand_over(*one, one->answers.wanted());
   spawner_->kill(one->pid);
   end(purchase, fail(Errc::injector_failed));
 }
 
-void Injections::hand_over(Running& one, const injector::Ready& ready) {
-  auto bundle = one.ready(ready);
+void Injections::on_ready(Running& one, const injector::Ready& ready) {
+  one.readied = true;
+  auto answer = one.answers.ready(ready);
+  if (!answer) return hand_over(one, tl::unexpected(answer.error()));
+  if (*answer) return hand_over(one, std::move(**answer));
+  if (!send_all(one.control.get(), injector::Signal{injector::Message::proceed, one.job.id}.encode()))
+    end(one.purchase, fail(Errc::injector_failed));
+}
+
+void Injections::on_armed(Running& one) {
+  one.armed = true;
+  wait_for(one, one.job.armed_ms + kGraceMs);
+  if (const Status armed = one.answers.armed(); !armed) hand_over(one, tl::unexpected(armed.error()));
+}
+
+void Injections::hand_over(Running& one, Result<Descriptor> bundle) {
   if (!bundle) {
     one.control.reset();
     return end(one.purchase, tl::unexpected(bundle.error()));
@@ -116,7 +147,7 @@ void Injections::end(const std::string& purchase, Result<injector::Done> said) {
   one->control_watch.reset();
   one->log_watch.reset();
   one->deadline.reset();
-  one->ended({one->handed_over, std::move(said)});
+  one->answers.ended({one->handed_over, std::move(said)});
 }
 
 void Injections::stop(Running& one) {
@@ -146,6 +177,12 @@ void Injections::stop_waiting(const std::string& agent) {
   const auto all = running_;
   for (const auto& one : all)
     if ((agent.empty() || one.second->owner == agent) && !one.second->handed_over) stop(*one.second);
+}
+
+void Injections::stop_guarded() {
+  const auto all = running_;
+  for (const auto& one : all)
+    if (one.second->job.guarded) stop(*one.second);
 }
 
 void Injections::stop_purchase(const std::string& purchase) {

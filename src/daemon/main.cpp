@@ -81,18 +81,17 @@ Result<Startup> read_surroundings() {
 }
 
 // The program beside this one, in a build tree or an installation.
-Result<std::string> injector_program() {
+Result<std::string> program_beside(const std::string& name, const std::string& room) {
   std::array<char, 4096> self{};
   const ssize_t n = readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (n <= 0) return fail_errno(errno, "/proc/self/exe");
   std::string folder(self.data(), static_cast<std::size_t>(n));
   folder.resize(folder.rfind('/'));
-  for (const char* place : {"/popvault-injector", "/../injector/popvault-injector",
-                            "/../libexec/popvault/popvault-injector"}) {
+  for (const std::string& place : {"/" + name, "/../" + room + "/" + name, "/../libexec/popvault/" + name}) {
     const std::string path = folder + place;
     if (access(path.c_str(), R_OK) == 0) return path;
   }
-  return fail(Errc::injector_failed, "popvault-injector is not beside popvaultd");
+  return fail(Errc::injector_failed, name + " is not beside popvaultd");
 }
 
 Result<crypto::Digest> digest_of(int fd) {
@@ -185,11 +184,13 @@ Status run(const Startup& startup) {
   PV_ASSIGN(const Descriptor lock, lock_home(home));
   PV_TRY(make_parents(fs, startup.paths.runtime));
   PV_TRY(ensure_private_dir(fs, startup.paths.runtime));
-  PV_ASSIGN(const std::string program, injector_program());
-  PV_ASSIGN(Descriptor sealed, sealed_copy(program));
+  PV_ASSIGN(const std::string injector, program_beside("popvault-injector", "injector"));
+  PV_ASSIGN(Descriptor sealed, sealed_copy(injector));
+  PV_ASSIGN(const std::string guard, program_beside("popvault-browser", "guard"));
+  PV_ASSIGN(Descriptor sealed_guard, sealed_copy(guard));
   PV_ASSIGN(const crypto::Digest digest, digest_of(sealed.get()));
   // Before any secret is in memory, and before any thread.
-  PV_ASSIGN(Spawner spawner, Spawner::start(std::move(sealed)));
+  PV_ASSIGN(Spawner spawner, Spawner::start(std::move(sealed), std::move(sealed_guard)));
   start_log("popvaultd");
   HeldClock clock(system_clock());
   PV_ASSIGN(const auto session, Session::open(home, fs, clock));
@@ -197,7 +198,9 @@ Status run(const Startup& startup) {
   PV_ASSIGN(Descriptor owner, take_socket(startup, startup.paths.owner_socket()));
   Loop loop;
   Injections injections(loop, spawner);
-  Application app{loop, *session, injections, digest.hex()};
+  Guard guard(loop, spawner);
+  Application app{loop, *session, injections, guard, digest.hex()};
+  app.gate.when_guarded([&guard] { return guard.running(); });
   app.clock = &clock;
   session->when_opened([&clock] { clock.rebase(); });
   session->when_in_use([&injections](const std::string& purchase) { return injections.running(purchase); });

@@ -151,20 +151,26 @@ Status replace_policy(Application& app, const Proposal& proposal, journal::Kind 
   return session.commit(tx);
 }
 
-Result<policy::UseRequest> parse_question(Session& session, const Json& question) {
+Result<policy::UseRequest> parse_question(Application& app, const std::string& agent, const Json& question) {
   Params in(question);
   policy::UseRequest out;
   const std::string record = in.text("record", 64);
   out.amount = in.integer("amount_minor", 1, kMaxMinor);
   out.currency = in.text("currency", 3);
   const Json& origin = in.any("merchant_origin");
-  const auto strength = policy::parse_strength(in.optional_text("strength", 16).value_or(std::string(policy::to_string(gate::kAvailable))));
+  const auto strength = in.optional_text("strength", 16);
   PV_TRY(in.done());
-  if (!strength) return fail(Errc::invalid_field, "strength is wire, sealed, wire_attached or dom");
-  out.available = *strength;
   PV_TRY(Currency::parse(out.currency));
   PV_ASSIGN(out.merchant, checked_origin(origin, "merchant_origin"));
-  PV_ASSIGN(const store::Row row, find_record(session, record));
+  if (strength) {
+    const auto parsed = policy::parse_strength(*strength);
+    if (!parsed) return fail(Errc::invalid_field, "strength is wire, sealed, wire_attached or dom");
+    out.available = *parsed;
+  } else {
+    PV_ASSIGN(const auto policy, gate::policy_of(app.session, agent));
+    PV_ASSIGN(out.available, app.gate.available(policy, out.merchant));
+  }
+  PV_ASSIGN(const store::Row row, find_record(app.session, record));
   if (row.body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only a card can pay");
   out.record = row.id;
   return out;
@@ -216,7 +222,7 @@ Status policy_explain(Application& app, Call& call) {
   const Json& question = in.object("request");
   PV_TRY(in.done());
   PV_ASSIGN(const store::Row agent, gate::find_agent(session, name));
-  PV_ASSIGN(const policy::UseRequest request, parse_question(session, question));
+  PV_ASSIGN(const policy::UseRequest request, parse_question(app, agent.id, question));
   PV_ASSIGN(const auto policy, gate::policy_of(session, agent.id));
   const policy::Spent spent = session.book().spent(agent.id, request.currency, session.clock().now());
   PV_ASSIGN(const policy::Decision decision, app.gate.decide(agent.id, request, ""));

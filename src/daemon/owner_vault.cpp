@@ -101,7 +101,9 @@ Status hello(Application& app, Call& call) {
 
 namespace {
 
-Result<Json> browser_of(Session& session) {
+Result<Json> browser_of(Application& app) {
+  if (app.guard.running()) return guarded_browser(app.guard);
+  Session& session = app.session;
   PV_ASSIGN(const auto endpoint, enrolled_endpoint(session));
   if (!endpoint) return Json();
   Json out;
@@ -113,8 +115,9 @@ Result<Json> browser_of(Session& session) {
 }
 
 // What only an unlocked vault can tell.
-Status add_unlocked(Session& session, Json& out) {
-  PV_ASSIGN(Json browser, browser_of(session));
+Status add_unlocked(Application& app, Json& out) {
+  Session& session = app.session;
+  PV_ASSIGN(Json browser, browser_of(app));
   out.set("browser", std::move(browser));
   out.set("pending_approvals", session.book().waiting());
   PV_ASSIGN(Json recovery, recovery_of(session));
@@ -176,7 +179,7 @@ Status vault_status(Application& app, Call& call) {
   out.set("warnings", warnings_of(app));
   out.set("watcher", app.watched && app.watched());
   if (session.has_store()) PV_TRY(add_counts(session, out));
-  if (unlocked) PV_TRY(add_unlocked(session, out));
+  if (unlocked) PV_TRY(add_unlocked(app, out));
   if (unlocked) PV_TRY(add_agent_warnings(app, out));
   call.reply->ok(std::move(out));
   return {};

@@ -181,8 +181,10 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
     PV_ASSIGN(const store::Row record, check_authority(agent, request.record));          // 5
     if (record.body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only a card can pay");
     passage.pass(Step::authority);
+    PV_ASSIGN(const auto policy, policy_for(agent.id));
+    PV_ASSIGN(const policy::Strength strength, available(policy, request.merchant));
     PV_ASSIGN(const policy::Decision decision,                                           // 6
-              decide(agent.id, {record.id, request.merchant, request.currency, request.amount, kAvailable}, ""));
+              decide(agent.id, {record.id, request.merchant, request.currency, request.amount, strength}, ""));
     // What the policy denies uses up nothing that other agents share.
     if (decision.verdict != policy::Verdict::deny) PV_TRY(records_.take(record.id, session_->clock().monotonic_ms()));
     if (decision.verdict == policy::Verdict::ask && session_->book().waiting(agent.id) >= kMostWaiting)
@@ -204,7 +206,7 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
     body.set("request_hash", request.hash);
     body.set("requested_at", now);
     body.set("salt", crypto::random_token(26));  // the journal's digest of this row cannot be tried against guesses
-    body.set("strength", std::string(policy::to_string(kAvailable)));
+    body.set("strength", std::string(policy::to_string(strength)));
     body.set("text", request.reason);
     wrote = true;
     PV_ASSIGN(out.purchase, reserve(tx, std::move(body), decision));                     // 7, 8

@@ -38,10 +38,9 @@
 
 namespace popvault::gate {
 
-// What an attached browser can give.
-constexpr policy::Strength kAvailable = policy::Strength::dom;
 constexpr std::int64_t kMostWaiting = 50;  // purchases of one agent: the owner must be able to read the list
 constexpr std::uint32_t kInjectionMs = 20'000;
+constexpr std::uint32_t kSealedMs = 60'000;  // how long real values may stand in a sealed page
 
 enum class Step : std::uint8_t {
   authenticate = 1, state, rate, parse, authority, policy, reserve, approve, journal, unwrap, use, wipe, settle, outcome, reply
@@ -75,6 +74,9 @@ struct Use {
   store::Row agent;
   std::string purchase;
   bool by_target_id = false;
+  bool open_page = false;
+  bool submit = false;
+  bool armed = false;
   std::string page;
   injector::Job job;
   std::int64_t use_row = 0;  // of `use_begin`; 0 before
@@ -97,6 +99,11 @@ class Gate {
   Result<Use> begin_use(const Caller& caller, const Json& params);
   // The injector is ready: 1 to 8 once more, then 9 and 10. The bundle to hand over. `purchase` is set when it was moved.
   Result<Descriptor> unwrap(Use& use, std::optional<store::Row>& purchase);
+  // wire: the aliases stand in the page. 1 to 8 once more; the purchase is `armed`. Nothing is unwrapped: unwrap() follows when
+  // the page's request is held, or disarm() when none came.
+  Status arm(Use& use, std::optional<store::Row>& purchase);
+  // The purchase is approved again, if it was armed; as it is then.
+  Result<store::Row> disarm(const Use& use, const Error& error);
   // 13 and 14, after row 9. The purchase as it is then.
   Result<store::Row> settle(Use& use, const UseEnd& end);
   // It ended before row 9: the purchase stays approved.
@@ -121,6 +128,12 @@ class Gate {
   // What the gate would decide now; the rates and the purchase's own hold left out.
   Result<policy::Decision> decide(std::string_view agent, const policy::UseRequest& request, std::string_view except);
 
+  // What the browser at hand can give for this merchant: the guarded one when it runs, else the attached one.
+  Result<policy::Strength> available(const std::optional<policy::Policy>& policy, const std::string& merchant);
+  // Whether the guarded browser runs. The daemon knows.
+  void when_guarded(std::function<bool()> guarded) { guarded_ = std::move(guarded); }
+  bool guarded() const { return guarded_ && guarded_(); }
+
   // The journal's newest rows fill the buckets again, the first time there is a key.
   void replay_rates();
   // Each step of each request, as it is passed. For tests.
@@ -134,9 +147,12 @@ class Gate {
   Result<store::Row> check_authority(const store::Row& agent, std::string_view record);
   Answered request_one(store::Transaction& tx, const Asked& asked, bool& wrote);
   Result<store::Row> reserve(store::Transaction& tx, Json body, const policy::Decision& decision);
-  Result<store::Row> check_approved(Use& use);
+  // `status`: where it must stand, approved or armed.
+  Result<store::Row> check_approved(Use& use, std::string_view status);
+  Result<store::Row> check_again(Use& use, std::string_view status);
+  Result<policy::UseRequest> use_request(const store::Row& purchase);
   // Of a purchase that the owner forced: whether this denial may be overruled.
-  Status check_forced(const std::string& agent, const policy::Decision& decision);
+  Status check_forced(const std::string& agent, policy::Strength available, const policy::Decision& decision);
   Status journal_use(Use& use, store::Row& purchase);
   // Steps 5 and 6; none when there is none. One whose row does not verify is denied.
   Result<std::optional<policy::Policy>> policy_for(const std::string& agent);
@@ -172,6 +188,7 @@ class Gate {
   bool replayed_ = false;
   std::set<std::string> unverified_;  // agents whose policy's row did not verify, to be suspended
   std::function<void(Step)> watch_;
+  std::function<bool()> guarded_;
 };
 
 // Fields as {field, ok, origin, why}.

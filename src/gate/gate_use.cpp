@@ -4,11 +4,14 @@
 
 #include "crypto/random.hpp"
 #include "gate/gate.hpp"
+#include "gate/recipes.hpp"
 #include "ledger/purchases.hpp"
 #include "rpc/params.hpp"
 #include "secret/bundle.hpp"
+#include "wire/alias.hpp"
 #include "session/epochs.hpp"
 #include "session/personal.hpp"
+#include "session/purchase_ends.hpp"
 #include "session/records.hpp"
 #include "log/log.hpp"
 
@@ -20,22 +23,19 @@ Status parse_use(const Json& params, Use& out) {
   Params in(params);
   out.purchase = in.text("purchase", 64);
   const Json& page = in.object("page");
+  out.submit = in.optional_flag("submit", false);
   PV_TRY(in.done());
   Params inner(page);
   const auto target = inner.optional_text("target_id", 128);
   const auto url = inner.optional_text("url", 2048);
+  out.open_page = inner.optional_flag("open", false);
   PV_TRY(inner.done());
   if (target.has_value() == url.has_value())
     return fail(Errc::invalid_params, "page must have exactly one of target_id and url");
+  if (out.open_page && !url) return fail(Errc::invalid_params, "open goes with a url");
   out.by_target_id = target.has_value();
   out.page = target ? *target : *url;
   return {};
-}
-
-policy::UseRequest request_of(const store::Row& purchase) {
-  const Json& body = purchase.body;
-  return {body["record"].text_or(""), body["merchant"].text_or(""), body["currency"].text_or(""),
-          body["amount_minor"].int_or(0), kAvailable};
 }
 
 // A record that was used moves to the current epoch.
@@ -61,12 +61,28 @@ Json reports(const std::vector<injector::FieldReport>& fields, const std::vector
   return out;
 }
 
+Result<policy::Strength> Gate::available(const std::optional<policy::Policy>& policy, const std::string& merchant) {
+  const policy::Merchant* const listed = policy ? policy->find(merchant) : nullptr;
+  PV_ASSIGN(const auto recipes, recipes_for(*session_, merchant, listed ? listed->processors : std::vector<std::string>{}));
+  const bool wire = std::any_of(recipes.begin(), recipes.end(), [](const ActiveRecipe& one) { return one.wire; });
+  if (guarded()) return wire ? policy::Strength::wire : policy::Strength::sealed;
+  return wire ? policy::Strength::wire_attached : policy::Strength::dom;
+}
+
+Result<policy::UseRequest> Gate::use_request(const store::Row& purchase) {
+  const Json& body = purchase.body;
+  const std::string merchant = body["merchant"].text_or("");
+  PV_ASSIGN(const auto policy, policy_for(body["agent"].text_or("")));
+  PV_ASSIGN(const policy::Strength strength, available(policy, merchant));
+  return policy::UseRequest{body["record"].text_or(""), merchant, body["currency"].text_or(""), body["amount_minor"].int_or(0), strength};
+}
+
 // Steps 5 to 8 for a purchase as it stands: a deny now wins, the hold is there, the approval still counts.
-Result<store::Row> Gate::check_approved(Use& use) {
+Result<store::Row> Gate::check_approved(Use& use, std::string_view wanted) {
   const Seconds now = session_->clock().now();
   PV_ASSIGN(store::Row purchase, own_purchase(use.caller, use.purchase));
   const std::string status = purchase.body["status"].text_or("");
-  if (status != "approved") return fail(ledger::refusal_of(status));
+  if (status != wanted) return fail(ledger::refusal_of(status));
   const std::string id = purchase.body["record"].text_or("");
   auto authority = check_authority(use.agent, id);                                                          // 5
   // The agent knows of this record: a policy that does not name it any more denies it.
@@ -74,16 +90,20 @@ Result<store::Row> Gate::check_approved(Use& use) {
   PV_ASSIGN(const store::Row record, std::move(authority));
   if (edited_since(purchase, record)) return fail(Errc::denied, "the record was edited since");
   use.passage.pass(Step::authority);
-  PV_ASSIGN(const policy::Decision decision, decide(use.agent.id, request_of(purchase), purchase.id));      // 6
+  PV_ASSIGN(const policy::UseRequest request, use_request(purchase));
+  // No weaker than what was approved.
+  if (request.available < policy::parse_strength(purchase.body["strength"].text_or("")).value_or(policy::Strength::wire))
+    return fail(Errc::strength_unavailable);
+  PV_ASSIGN(const policy::Decision decision, decide(use.agent.id, request, purchase.id));                   // 6
   if (purchase.body["forced"].bool_or(false)) {
-    PV_TRY(check_forced(use.agent.id, decision));
+    PV_TRY(check_forced(use.agent.id, request.available, decision));
   } else if (decision.verdict == policy::Verdict::deny) {
     return fail(decision.reason);
   } else if (decision.verdict == policy::Verdict::ask && purchase.body["approved_by"].text_or("") == "policy") {
     return fail(Errc::denied, "the policy asks the owner by now; request it again");
   }
   use.passage.pass(Step::policy);
-  const auto held = session_->book().in_state("approved");                                                  // 7
+  const auto held = session_->book().in_state(wanted);                                                      // 7
   if (std::find(held.begin(), held.end(), purchase.id) == held.end()) return fail(Errc::state_corrupt, "a purchase without its hold");
   use.passage.pass(Step::reserve);
   if (session_->narrowed("deny", purchase.id)) return fail(Errc::denied);                                   // 8
@@ -94,20 +114,54 @@ Result<store::Row> Gate::check_approved(Use& use) {
   return purchase;
 }
 
+namespace {
+
+// The card as the page sees it while the real values wait.
+Result<injector::Aliases> aliases_of(const MaskedView& card, bool has_cvc, Seconds now) {
+  const auto length = static_cast<std::size_t>(std::count_if(card.masked.begin(), card.masked.end(), [](char c) { return c != '-'; }));
+  const std::size_t code = !has_cvc ? 0 : card.brand == "amex" ? 4 : 3;
+  return wire::aliases_for(card.brand, length, code, year_of(now), [](std::span<std::uint8_t> into) { crypto::fill_random(into); });
+}
+
+}  // namespace
+
 Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase, const store::Row& record) {
   injector::Job job;
   crypto::fill_random(job.id);
   job.by_target_id = use.by_target_id;
+  job.open_page = use.open_page;
+  job.submit = use.submit;
   job.page = use.page;
   const std::string merchant = purchase.body["merchant"].text_or("");
   job.origins.push_back(merchant);
   PV_ASSIGN(const auto policy, policy_for(use.agent.id));
-  if (policy && policy->find(merchant) != nullptr)
-    for (const std::string& processor : policy->find(merchant)->processors) job.origins.push_back(processor);
+  const policy::Merchant* const listed = policy ? policy->find(merchant) : nullptr;
+  if (listed != nullptr) job.origins.insert(job.origins.end(), listed->processors.begin(), listed->processors.end());
   job.has_cvc = record.body["has_cvv"].bool_or(false);
   job.has_holder = record.body["has_holder"].bool_or(false);
   PV_ASSIGN(job.allow_loopback_http, flag_setting(*session_, "allow_loopback_http"));
   job.deadline_ms = kInjectionMs;
+  job.guarded = guarded();
+  PV_ASSIGN(const policy::Strength strength, available(policy, merchant));
+  job.strength = static_cast<injector::Strength>(strength);
+  const Seconds now = session_->clock().now();
+  const Seconds left = std::max<Seconds>(purchase.body["expires_at"].int_or(0) - now, 0);
+  if (strength == policy::Strength::sealed) job.armed_ms = kSealedMs;
+  if (strength == policy::Strength::wire || strength == policy::Strength::wire_attached) {
+    job.armed_ms = static_cast<std::uint32_t>(std::min<Seconds>(left, ledger::kApprovalValid) * 1000);
+    PV_ASSIGN(const MaskedView view, view_of(*session_, record));
+    PV_ASSIGN(job.aliases, aliases_of(view, job.has_cvc, now));
+  }
+  PV_ASSIGN(const auto recipes, recipes_for(*session_, merchant, listed ? listed->processors : std::vector<std::string>{}));
+  for (const ActiveRecipe& one : recipes)
+    if (job.recipes.size() < injector::kMaxRecipes) job.recipes.push_back(one.text);
+  if (listed != nullptr) {
+    job.accounts = listed->accounts;
+    job.price.selector = listed->price_selector;
+    job.price.amount_minor = purchase.body["amount_minor"].int_or(0);
+    job.price.exponent = static_cast<std::uint8_t>(exponent_of(purchase.body["currency"].text_or("")).value_or(2));
+    job.price.drift = static_cast<std::uint16_t>(policy->drift_bp);
+  }
   return job;
 }
 
@@ -124,7 +178,7 @@ Result<Use> Gate::begin_use(const Caller& caller, const Json& params) {
   use.passage.pass(Step::rate);
   PV_TRY(parse_use(params, use));                                                      // 4
   use.passage.pass(Step::parse);
-  PV_ASSIGN(const store::Row purchase, check_approved(use));                           // 5, 6, 7, 8
+  PV_ASSIGN(const store::Row purchase, check_approved(use, "approved"));               // 5, 6, 7, 8
   PV_ASSIGN(const store::Row record, find_record(*session_, purchase.body["record"].text_or("")));
   PV_TRY(records_.take(record.id, session_->clock().monotonic_ms()));
   PV_TRY(read_record_blob(*session_, record));  // a damaged record is told before anything is journalled
@@ -138,12 +192,12 @@ Status Gate::journal_use(Use& use, store::Row& purchase) {
   PV_TRY(session_->book().move(tx, purchase, "filling"));
   Json body;
   body.set("agent", use.agent.id);
-  body.set("browser", "attached");
+  body.set("browser", use.job.guarded ? "guarded" : "attached");
   body.set("granted", session_->state() == State::granted);
   body.set("injector", injector_sha256_);
   body.set("purchase", purchase.id);
   body.set("record", purchase.body["record"]);
-  body.set("strength", purchase.body["strength"]);
+  body.set("strength", policy::to_string(static_cast<policy::Strength>(use.job.strength)));
   set_personal(*session_, body, use.agent.id,
                Json::Object{{"executable", use.caller.identity.executable}, {"merchant", purchase.body["merchant"]}});
   PV_TRY(tx.journal(journal::Kind::use_begin, std::move(body)));
@@ -165,18 +219,43 @@ Result<Descriptor> Gate::unwrap_record(const Use& use, const store::Row& record,
   return Descriptor(descriptor);
 }
 
-Result<Descriptor> Gate::unwrap(Use& use, std::optional<store::Row>& moved) {
-  const Suspending suspending(*this);
+// Steps 1 to 8 as they stand now, for a job that began under what may have been other rules.
+Result<store::Row> Gate::check_again(Use& use, std::string_view status) {
   PV_ASSIGN(use.agent, authenticate(*session_, use.caller));                           // 1
   use.passage.pass(Step::authenticate);
   PV_TRY(check_state(use.agent));                                                      // 2
   use.passage.pass(Step::state);
-  PV_ASSIGN(store::Row purchase, check_approved(use));                                 // 5, 6, 7, 8
+  PV_ASSIGN(store::Row purchase, check_approved(use, status));                         // 5, 6, 7, 8
   PV_ASSIGN(const store::Row record, find_record(*session_, purchase.body["record"].text_or("")));
   // The injector looked by the rules of its start: they must still be the rules.
   PV_ASSIGN(const injector::Job now, make_job(use, purchase, record));
-  if (now.origins != use.job.origins || now.allow_loopback_http != use.job.allow_loopback_http)
+  if (now.origins != use.job.origins || now.allow_loopback_http != use.job.allow_loopback_http || now.strength != use.job.strength ||
+      now.guarded != use.job.guarded || now.recipes != use.job.recipes || now.accounts != use.job.accounts || !(now.price == use.job.price))
     return fail(Errc::denied, "the policy changed");
+  return purchase;
+}
+
+Status Gate::arm(Use& use, std::optional<store::Row>& moved) {
+  const Suspending suspending(*this);
+  PV_ASSIGN(store::Row purchase, check_again(use, "approved"));
+  PV_TRY(move_purchase(*session_, purchase, "armed", journal::Kind::use_armed));
+  use.armed = true;
+  moved = std::move(purchase);
+  return {};
+}
+
+Result<store::Row> Gate::disarm(const Use& use, const Error& error) {
+  refuse(use, error);
+  PV_ASSIGN(auto row, session_->store().get(store::Table::purchases, use.purchase));
+  if (!row) return fail(Errc::state_corrupt, "a purchase");
+  if (row->body["status"].text_or("") == "armed") PV_TRY(move_purchase(*session_, *row, "approved", journal::Kind::use_disarmed));
+  return std::move(*row);
+}
+
+Result<Descriptor> Gate::unwrap(Use& use, std::optional<store::Row>& moved) {
+  const Suspending suspending(*this);
+  PV_ASSIGN(store::Row purchase, check_again(use, use.armed ? "armed" : "approved"));
+  PV_ASSIGN(const store::Row record, find_record(*session_, purchase.body["record"].text_or("")));
   PV_ASSIGN(const Bytes blob, read_record_blob(*session_, record));
   PV_TRY(journal_use(use, purchase));                                                  // 9
   use.passage.pass(Step::journal);
@@ -191,11 +270,12 @@ Result<store::Row> Gate::settle(Use& use, const UseEnd& end) {
   PV_ASSIGN(auto row, session_->store().get(store::Table::purchases, use.purchase));
   if (!row) return fail(Errc::state_corrupt, "a purchase");
   store::Row purchase = std::move(*row);
-  const bool filled = end.handed_over && end.said && end.said->outcome == injector::Outcome::filled;
+  const bool challenged = end.handed_over && end.said && end.said->outcome == injector::Outcome::challenge;
+  const bool filled = challenged || (end.handed_over && end.said && end.said->outcome == injector::Outcome::filled);
   if (filled)
     for (const Step step : {Step::use, Step::wipe, Step::settle, Step::outcome}) use.passage.pass(step);
   PV_ASSIGN(auto tx, session_->begin());
-  PV_TRY(session_->book().move(tx, purchase, filled ? "filled" : "outcome_unknown"));
+  PV_TRY(session_->book().move(tx, purchase, challenged ? "awaiting_owner" : filled ? "filled" : "outcome_unknown"));
   Json body;
   body.set("agent", use.agent.id);
   body.set("purchase", use.purchase);
@@ -203,7 +283,7 @@ Result<store::Row> Gate::settle(Use& use, const UseEnd& end) {
   if (end.said) {
     body.set("cleared", end.said->cleared);
     body.set("fields", reports(end.said->fields, use.job.origins));
-    body.set("outcome", filled ? "filled" : std::string(info(injector::to_errc(end.said->outcome)).word));
+    body.set("outcome", end.said->outcome == injector::Outcome::filled ? "filled" : std::string(info(injector::to_errc(end.said->outcome)).word));
     body.set("typed", end.said->typed);
   } else {
     body.set("outcome", info(end.said.error().code).word);

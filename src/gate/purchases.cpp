@@ -45,11 +45,11 @@ Result<store::Row> Gate::cancel(const Caller& caller, std::string_view id) {
 }
 
 // The first rule that denies hides those behind it: a strength is not overruled with a limit.
-Status Gate::check_forced(const std::string& agent, const policy::Decision& decision) {
+Status Gate::check_forced(const std::string& agent, policy::Strength available, const policy::Decision& decision) {
   if (decision.verdict != policy::Verdict::deny) return {};
   if (!may_force(decision.rule)) return fail(decision.reason);
   PV_ASSIGN(const auto policy, policy_for(agent));
-  if (!policy || kAvailable < policy->minimum) return fail(Errc::strength_unavailable);
+  if (!policy || available < policy->minimum) return fail(Errc::strength_unavailable);
   return {};
 }
 
@@ -68,10 +68,9 @@ Result<store::Row> Gate::approve(std::string_view id, bool force) {
   const bool answerable = overruled || row.body["status"].text_or("") == "awaiting_approval";
   if (answerable && row.body["expires_at"].int_or(0) <= now) return fail(Errc::purchase_expired);
   if (force) {
-    const policy::UseRequest request{row.body["record"].text_or(""), row.body["merchant"].text_or(""),
-                                     row.body["currency"].text_or(""), row.body["amount_minor"].int_or(0), kAvailable};
+    PV_ASSIGN(const policy::UseRequest request, use_request(row));
     PV_ASSIGN(const policy::Decision decision, decide(row.body["agent"].text_or(""), request, ""));
-    PV_TRY(check_forced(row.body["agent"].text_or(""), decision));
+    PV_TRY(check_forced(row.body["agent"].text_or(""), request.available, decision));
     row.body.set("forced", true);
     row.body.set("reason", nullptr);
   }

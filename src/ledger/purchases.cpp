@@ -17,14 +17,16 @@ constexpr Step kSteps[] = {
     {"approved", "canceled", Money::release},
     {"approved", "denied", Money::release},
     {"approved", "expired", Money::release},
-    {"filling", "filled", Money::debit},
-    {"filling", "armed", Money::stays},
-    {"filling", "outcome_unknown", Money::stays},
-    {"armed", "filled", Money::debit},
+    {"approved", "armed", Money::stays},
+    {"armed", "approved", Money::stays},
+    {"armed", "filling", Money::stays},
     {"armed", "canceled", Money::release},
     {"armed", "denied", Money::release},
     {"armed", "expired", Money::release},
-    {"armed", "outcome_unknown", Money::stays},
+    {"filling", "filled", Money::debit},
+    {"filling", "awaiting_owner", Money::debit},
+    {"filling", "outcome_unknown", Money::stays},
+    {"awaiting_owner", "settled", Money::stays},
     {"filled", "settled", Money::stays},
     {"outcome_unknown", "settled", Money::debit},
     {"outcome_unknown", "released", Money::release},
@@ -55,7 +57,7 @@ Errc refusal_of(std::string_view status) noexcept {
   if (status == "expired") return Errc::purchase_expired;
   if (status == "canceled") return Errc::canceled;
   if (status == "filling" || status == "armed") return Errc::busy;
-  if (status == "filled" || status == "settled" || status == "released" || status == "approved") return Errc::purchase_used;
+  if (status == "filled" || status == "awaiting_owner" || status == "settled" || status == "released" || status == "approved") return Errc::purchase_used;
   if (status == "outcome_unknown") return Errc::outcome_unknown;
   return Errc::denied;
 }

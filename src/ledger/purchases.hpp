@@ -2,10 +2,10 @@
 //
 //   awaiting_approval -> approved | denied | canceled | expired
 //   denied            -> approved                     (forced by the owner, if the policy had denied it)
-//   approved          -> filling | canceled | expired | denied
-//   filling           -> filled | armed | outcome_unknown
-//   armed             -> filled | canceled | expired | denied | outcome_unknown
-//   filled, outcome_unknown -> settled ; outcome_unknown -> released   (the owner only)
+//   approved          -> armed | filling | canceled | expired | denied
+//   armed             -> approved | filling | canceled | expired | denied      (nothing secret has moved yet)
+//   filling           -> filled | awaiting_owner | outcome_unknown
+//   filled, awaiting_owner, outcome_unknown -> settled ; outcome_unknown -> released   (the owner only)
 #pragma once
 
 #include <string_view>

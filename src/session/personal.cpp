@@ -14,7 +14,7 @@ constexpr std::int64_t kFarthest = 520;  // periods ahead of the clock that are 
 // journal's digest of the older row could.
 constexpr std::string_view kOfPurchases[] = {"executable", "idempotency_key", "item", "merchant",
                                             "page_url", "request_hash", "salt", "text"};
-constexpr std::string_view kOpen[] = {"awaiting_approval", "approved", "filling", "outcome_unknown"};
+constexpr std::string_view kOpen[] = {"awaiting_approval", "approved", "armed", "filling", "outcome_unknown"};
 
 // "PVPP1" || u16 size || vault id || u16 size || agent id || u32 period
 Bytes associated(Session& session, std::string_view agent, std::uint32_t period) {

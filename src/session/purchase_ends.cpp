@@ -29,7 +29,8 @@ Status end_each(Session& session, const std::vector<std::string>& ids, std::stri
 
 Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
                           const std::function<void(const store::Row&)>& told) {
-  return end_each(session, session.book().in_state("filling"), "outcome_unknown", journal::Kind::use_unknown, stranded, told);
+  PV_TRY(end_each(session, session.book().in_state("filling"), "outcome_unknown", journal::Kind::use_unknown, stranded, told));
+  return end_each(session, session.book().in_state("armed"), "approved", journal::Kind::use_disarmed, stranded, told);
 }
 
 Status expire_overdue(Session& session, const std::function<void(const store::Row&)>& told) {

@@ -11,7 +11,8 @@ namespace popvault {
 // A purchase becomes `status`, in one transaction with its journal row {agent, purchase}. `purchase` is updated.
 Status move_purchase(Session& session, store::Row& purchase, std::string_view status, journal::Kind kind);
 
-// Purchases whose filling was cut off (`stranded` says which of those in that state) become outcome_unknown.
+// Purchases whose filling was cut off (`stranded` says which of those in that state) become outcome_unknown; armed
+// ones that nobody waits for, approved again: nothing secret has moved.
 Status settle_interrupted(Session& session, const std::function<bool(const store::Row&)>& stranded,
                           const std::function<void(const store::Row&)>& told);
 // Those whose time is over; `told` is called for each.

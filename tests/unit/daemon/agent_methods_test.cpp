@@ -64,7 +64,7 @@ class AgentMethods : public testing::Test {
     seen_.clear();
   }
   void begin() {
-    spawner_.emplace(std::move(*Spawner::start(std::move(*sealed_copy("/bin/true")))));
+    spawner_.emplace(std::move(*Spawner::start(std::move(*sealed_copy("/bin/true")), std::move(*sealed_copy("/bin/true")))));
     loop_ = std::make_unique<Loop>();
     injections_.emplace(*loop_, *spawner_);
     app_.reset(new Application{*loop_, *session_, *injections_, "injector"});
