@@ -322,6 +322,9 @@ void Parser::policies() {
   set->add_option("--merchant", p.merchants, "an exact origin, such as https://shop.example; may be given again");
   set->add_option("--processor", p.processors,
                   "an origin whose frames in the merchants' pages may get card fields; MERCHANT=ORIGIN for one; none");
+  set->add_option("--account", p.accounts, "a merchant account that its page may pay, as MERCHANT=ACCOUNT; MERCHANT=none");
+  set->add_option("--price-selector", p.price_selectors,
+                  "where a merchant's page shows the price, as MERCHANT=SELECTOR (CSS); MERCHANT=none");
   set->add_option("--record", p.records, "only these cards; default: every card, which is '*'");
   set->add_option("--per-use", p.per_use, "most for one purchase, such as 50.00");
   set->add_option("--per-day", p.per_day, "most in any 24 hours");

@@ -134,6 +134,8 @@ struct PolicyOptions {
   std::string agent;
   std::vector<std::string> merchants;
   std::vector<std::string> processors;  // ORIGIN, MERCHANT=ORIGIN or none
+  std::vector<std::string> accounts;         // MERCHANT=ACCOUNT, MERCHANT=none or none
+  std::vector<std::string> price_selectors;  // MERCHANT=SELECTOR, MERCHANT=none or none
   std::vector<std::string> records;
   std::optional<std::string> per_use, per_day, per_month, ask_above;  // decimals
   std::optional<std::string> currency, strength, unlisted, expires;

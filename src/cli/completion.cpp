@@ -34,7 +34,7 @@ constexpr Entry kEntries[] = {
     {"agent", "add list rotate suspend resume revoke --key-file --uid --expires-days --passphrase-fd"},
     {"authenticator", "add list rm ssh raw --key --public-key --label --passphrase-fd"},
     {"policy",
-     "set show unset kill --merchant --processor --record --per-use --per-day --per-month --currency --uses-per-hour "
+     "set show unset kill --merchant --processor --account --price-selector --record --per-use --per-day --per-month --currency --uses-per-hour "
      "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
     {"config",
      "get set browser.endpoint allow_loopback_http journal.retention_days lock.after lock.idle approvals.hook approvals.proof --passphrase-fd"},

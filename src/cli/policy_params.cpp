@@ -51,6 +51,29 @@ Result<std::vector<Processor>> processors_of(const std::vector<std::string>& tex
   return out;
 }
 
+// MERCHANT=TEXT; MERCHANT=none takes its away, "none" everybody's.
+struct Named {
+  std::string merchant;  // empty: every one
+  std::string text;      // empty: none
+};
+
+Result<std::vector<Named>> named_of(const std::vector<std::string>& texts, const char* option) {
+  std::vector<Named> out;
+  for (const std::string& text : texts) {
+    Named one;
+    if (text != "none") {
+      const std::size_t split = text.find('=');
+      if (split == text.npos || split + 1 == text.size())
+        return fail(Errc::invalid_field, std::string(option) + " takes MERCHANT=VALUE, with a merchant such as https://shop.example");
+      PV_ASSIGN(one.merchant, origin_of(std::string_view(text).substr(0, split), option));
+      one.text = text.substr(split + 1);
+      if (one.text == "none") one.text.clear();
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 // A number of days, "never", a day or a time of RFC 3339. Null is never.
 Result<Json> expiry_of(const std::string& text, Seconds now) {
   if (text == "never") return Json();
@@ -102,8 +125,47 @@ Status put_processors(Json::Array& merchants, const std::vector<Processor>& give
   return {};
 }
 
+Status check_named(const Json::Array& merchants, const std::vector<Named>& given, const char* option) {
+  for (const Named& one : given)
+    if (!one.merchant.empty() && find_merchant(merchants, one.merchant) == nullptr)
+      return fail(Errc::invalid_field, std::string(option) + " names " + one.merchant + ", which is no merchant of this policy");
+  return {};
+}
+
+// What was given for a merchant; none when nothing was said about it.
+std::optional<std::vector<std::string>> given_for(const Json& merchant, const std::vector<Named>& given) {
+  std::optional<std::vector<std::string>> out;
+  for (const Named& one : given) {
+    if (!one.merchant.empty() && one.merchant != merchant["origin"].text_or("")) continue;
+    if (!out) out.emplace();
+    if (!one.text.empty()) out->push_back(one.text);
+  }
+  return out;
+}
+
+// As with processors: a merchant for which some were given gets those and no others.
+Status put_accounts(Json::Array& merchants, const std::vector<std::string>& texts) {
+  PV_ASSIGN(const auto given, named_of(texts, "--account"));
+  PV_TRY(check_named(merchants, given, "--account"));
+  for (Json& merchant : merchants)
+    if (const auto accounts = given_for(merchant, given)) merchant.set("accounts", Json::Array(accounts->begin(), accounts->end()));
+  return {};
+}
+
+Status put_selectors(Json::Array& merchants, const std::vector<std::string>& texts) {
+  PV_ASSIGN(const auto given, named_of(texts, "--price-selector"));
+  PV_TRY(check_named(merchants, given, "--price-selector"));
+  for (Json& merchant : merchants) {
+    const auto selectors = given_for(merchant, given);
+    if (!selectors) continue;
+    if (selectors->size() > 1) return fail(Errc::invalid_field, "--price-selector is given twice for " + merchant["origin"].text_or(""));
+    merchant.set("price_selector", selectors->empty() ? Json() : Json(selectors->front()));
+  }
+  return {};
+}
+
 bool any_given(const PolicyOptions& o) {
-  return !o.merchants.empty() || !o.processors.empty() || !o.records.empty() || o.per_use || o.per_day || o.per_month || o.ask_above ||
+  return !o.merchants.empty() || !o.processors.empty() || !o.accounts.empty() || !o.price_selectors.empty() || !o.records.empty() || o.per_use || o.per_day || o.per_month || o.ask_above ||
          o.currency || o.strength || o.unlisted || o.expires || o.uses_per_hour || o.price_drift || o.no_kill;
 }
 
@@ -151,6 +213,8 @@ Status check_policy_options(const PolicyOptions& options, Seconds now) {
   if (!any_given(options)) return fail(Errc::usage, "policy set needs an option that says what to set, such as --per-day 20.00");
   for (const std::string& merchant : options.merchants) PV_TRY(origin_of(merchant, "--merchant"));
   PV_TRY(processors_of(options.processors));
+  PV_TRY(named_of(options.accounts, "--account"));
+  PV_TRY(named_of(options.price_selectors, "--price-selector"));
   if (options.expires) PV_TRY(expiry_of(*options.expires, now));
   if (!options.currency) return {};
   PV_ASSIGN(const Currency currency, Currency::parse(*options.currency));
@@ -174,6 +238,8 @@ Result<Json> policy_params(const PolicyOptions& options, const Json& present, Se
   PV_ASSIGN(Json::Array merchants, merchants_of(options, present));
   PV_ASSIGN(const auto processors, processors_of(options.processors));
   PV_TRY(put_processors(merchants, processors));
+  PV_TRY(put_accounts(merchants, options.accounts));
+  PV_TRY(put_selectors(merchants, options.price_selectors));
   out.set("merchants", std::move(merchants));
   out.set("currency", currency.code());
   if (!same_currency) {

@@ -47,7 +47,10 @@ std::string change_text(const Json& change, const Json& before, const Json& afte
   const std::string what = change["what"].text_or("");
   const auto name = std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& row) { return row.first == what; });
   std::string out;
-  if (name == std::end(kNames)) {
+  if (what.starts_with("price_selector at ")) {
+    out = "price at " + escape_ascii(what.substr(what.rfind(' ') + 1)) + ": " + escape_ascii(change["from"].text_or("none")) + " -> " +
+          escape_ascii(change["to"].text_or("none"));
+  } else if (name == std::end(kNames)) {
     out = escape_ascii(what) + ": " + (change["to"].bool_or(false) ? "added" : "taken away");
   } else {
     out = std::string(name->second) + ": ";
@@ -66,6 +69,9 @@ std::string policy_text(const Json& policy) {
       text += "merchant: " + escape_ascii(m["origin"].text_or("?")) + "\n";
       if (const auto* processors = m["processors"].array())
         for (const Json& p : *processors) text += "  processor: " + escape_ascii(p.text_or("?")) + "\n";
+      if (const auto* accounts = m["accounts"].array())
+        for (const Json& a : *accounts) text += "  account: " + escape_ascii(a.text_or("?")) + "\n";
+      if (const std::string* selector = m["price_selector"].string()) text += "  price at: " + escape_ascii(*selector) + "\n";
     }
   for (const char* member : {"per_use_minor", "per_day_minor", "per_month_minor", "uses_per_hour", "ask_above_minor", "strength",
                              "unlisted", "drift_bp", "expires_at", "killed"})

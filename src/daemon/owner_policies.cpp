@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t kMostMerchants = 100;
 constexpr std::size_t kMostProcessors = 32;
+constexpr std::size_t kMostAccounts = 16;
+constexpr std::size_t kLongestAccount = 256;
+constexpr std::size_t kLongestSelector = 256;
 constexpr std::size_t kMostRecords = 500;
 constexpr std::int64_t kMostUses = 100'000;
 constexpr std::int64_t kMostDrift = 10'000;             // 100 %
@@ -37,6 +40,31 @@ Result<std::vector<std::string>> checked_processors(const Json::Array& items) {
   return out;
 }
 
+bool printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+Result<std::vector<std::string>> checked_accounts(const Json::Array& items) {
+  std::vector<std::string> out;
+  for (const Json& item : items) {
+    const std::string* account = item.string();
+    if (account == nullptr) return fail(Errc::invalid_params, "an account must be a text");
+    if (account->empty() || account->size() > kLongestAccount || !printable(*account))
+      return fail(Errc::invalid_field, "an account is 1 to 256 printable ASCII characters");
+    if (std::find(out.begin(), out.end(), *account) == out.end()) out.push_back(*account);
+  }
+  return out;
+}
+
+Result<std::string> checked_selector(const Json& value) {
+  if (value.is_null()) return std::string();
+  const std::string* selector = value.string();
+  if (selector == nullptr) return fail(Errc::invalid_params, "price_selector must be a text, or null");
+  if (selector->empty() || selector->size() > kLongestSelector || !printable(*selector))
+    return fail(Errc::invalid_field, "price_selector is a CSS selector of 1 to 256 printable ASCII characters");
+  return *selector;
+}
+
 Result<std::vector<policy::Merchant>> checked_merchants(const Json::Array& items) {
   std::vector<policy::Merchant> out;
   std::set<std::string> seen;
@@ -45,10 +73,14 @@ Result<std::vector<policy::Merchant>> checked_merchants(const Json::Array& items
     const Json& origin = in.any("origin");
     const Json::Array none;
     const Json::Array& processors = in.has("processors") ? in.array("processors", kMostProcessors) : none;
+    const Json::Array& accounts = in.has("accounts") ? in.array("accounts", kMostAccounts) : none;
+    const Json& selector = in.any("price_selector");
     PV_TRY(in.done());
     policy::Merchant merchant;
     PV_ASSIGN(merchant.origin, checked_origin(origin, "origin"));
     PV_ASSIGN(merchant.processors, checked_processors(processors));
+    PV_ASSIGN(merchant.accounts, checked_accounts(accounts));
+    PV_ASSIGN(merchant.price_selector, checked_selector(selector));
     if (!seen.insert(merchant.origin).second) return fail(Errc::invalid_field, "merchants has " + merchant.origin + " twice");
     out.push_back(std::move(merchant));
   }

@@ -21,6 +21,14 @@ Result<std::vector<std::string>> texts(const Json& value) {
 
 Json::Array array_of(const std::vector<std::string>& items) { return {items.begin(), items.end()}; }
 
+// Without the accounts and the selector it is a row as older versions wrote it.
+Json json_of(const policy::Merchant& merchant) {
+  Json out = Json::Object{{"origin", merchant.origin}, {"processors", array_of(merchant.processors)}};
+  if (!merchant.accounts.empty()) out.set("accounts", array_of(merchant.accounts));
+  if (!merchant.price_selector.empty()) out.set("price_selector", merchant.price_selector);
+  return out;
+}
+
 // 0.2.0 kept the amount below which the owner was not asked.
 std::int64_t ask_above_of(const Json& body) {
   return body["ask_above_minor"].int_or(std::max<std::int64_t>(0, body["auto_approve_below_minor"].int_or(0) - 1));
@@ -48,6 +56,10 @@ Result<policy::Policy> policy_from(const Json& body) {
   for (const Json& item : *body["merchants"].array()) {
     policy::Merchant merchant{item["origin"].text_or(""), {}};
     PV_ASSIGN(merchant.processors, texts(item["processors"]));
+    if (const Json* accounts = item.find("accounts")) {
+      PV_ASSIGN(merchant.accounts, texts(*accounts));
+    }
+    merchant.price_selector = item["price_selector"].text_or("");
     out.merchants.push_back(std::move(merchant));
   }
   PV_ASSIGN(out.records, texts(body["records"]));
@@ -68,7 +80,7 @@ Result<policy::Policy> policy_from(const Json& body) {
 Json policy_to_json(const policy::Policy& policy) {
   Json::Array merchants;
   for (const policy::Merchant& merchant : policy.merchants)
-    merchants.emplace_back(Json::Object{{"origin", merchant.origin}, {"processors", array_of(merchant.processors)}});
+    merchants.push_back(json_of(merchant));
   return Json::Object{{"ask_above_minor", policy.ask_above},
                       {"currency", policy.currency},
                       {"drift_bp", policy.drift_bp},

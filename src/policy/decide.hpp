@@ -21,6 +21,8 @@ std::optional<Strength> parse_strength(std::string_view word) noexcept;
 struct Merchant {
   std::string origin;                   // exact
   std::vector<std::string> processors;  // whose frames inside this merchant's page may get card fields
+  std::vector<std::string> accounts{};  // merchant accounts that a page's request may pay (wire)
+  std::string price_selector{};         // CSS: where its page shows the price; empty: nowhere
   bool operator==(const Merchant&) const = default;
 };
 

@@ -24,12 +24,12 @@ class Comparison {
       if (now == nullptr)
         note("merchant " + old.origin, true, false, false);
       else
-        processors(old.origin, old.processors, now->processors);
+        inside(old, *now);
     }
     for (const Merchant& now : after_.merchants) {
       if (before_.find(now.origin) != nullptr) continue;
       note("merchant " + now.origin, false, true, true);
-      processors(now.origin, {}, now.processors);
+      inside(Merchant{now.origin, {}}, now);
     }
   }
 
@@ -67,14 +67,23 @@ class Comparison {
   void larger(const char* what, std::int64_t from, std::int64_t to) {
     if (from != to) note(what, from, to, to > from);
   }
-  void processors(const std::string& merchant, const std::vector<std::string>& old, const std::vector<std::string>& now) {
+  static Value text(const std::string& value) { return value.empty() ? Value{} : Value{value}; }
+
+  // Of one merchant.
+  void inside(const Merchant& old, const Merchant& now) {
+    listed("processor ", now.origin, old.processors, now.processors);
+    listed("account ", now.origin, old.accounts, now.accounts);
+    if (old.price_selector != now.price_selector)
+      note("price_selector at " + now.origin, text(old.price_selector), text(now.price_selector), true);
+  }
+  void listed(const char* what, const std::string& merchant, const std::vector<std::string>& old, const std::vector<std::string>& now) {
     const auto has = [](const std::vector<std::string>& list, const std::string& one) {
       return std::find(list.begin(), list.end(), one) != list.end();
     };
     for (const std::string& one : old)
-      if (!has(now, one)) note("processor " + one + " at " + merchant, true, false, false);
+      if (!has(now, one)) note(what + one + " at " + merchant, true, false, false);
     for (const std::string& one : now)
-      if (!has(old, one)) note("processor " + one + " at " + merchant, false, true, true);
+      if (!has(old, one)) note(what + one + " at " + merchant, false, true, true);
   }
 
   const Policy& before_;

@@ -10,7 +10,8 @@ namespace {
 
 policy::Policy full() {
   policy::Policy p;
-  p.merchants = {{"https://a.example", {"https://p.example", "https://q.example"}}, {"https://b.example", {}}};
+  p.merchants = {{"https://a.example", {"https://p.example", "https://q.example"}, {"acct_1", "pk_live=2"}, "#total > b"},
+                 {"https://b.example", {}}};
   p.records = {"crd_a", "*"};
   p.currency = "KWD";
   p.per_use = 1;
@@ -35,6 +36,13 @@ TEST(Policies, EveryMemberGoesThereAndBack) {
     EXPECT_TRUE(policy::differences(&one, *back).empty());
     EXPECT_EQ(policy_to_json(*back), json);
   }
+}
+
+// What has neither is written as before they were known.
+TEST(Policies, AccountsAndSelectorOnlyWhereThereAreAny) {
+  const Json merchants = policy_to_json(full())["merchants"];
+  EXPECT_EQ(merchants.array()->at(0).object()->size(), 4U);
+  EXPECT_EQ(merchants.array()->at(1), Json(Json::Object{{"origin", "https://b.example"}, {"processors", Json::Array{}}}));
 }
 
 // A row of 0.2.0 allows what it allowed.

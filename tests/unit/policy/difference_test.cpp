@@ -10,7 +10,7 @@ namespace {
 
 Policy shopper() {
   Policy p;
-  p.merchants = {{"https://a.example", {"https://p.example"}}, {"https://b.example", {}}};
+  p.merchants = {{"https://a.example", {"https://p.example"}, {"acct_1"}, ".total"}, {"https://b.example", {}}};
   p.records = {"crd_a"};
   p.currency = "USD";
   p.per_use = 5000;
@@ -58,6 +58,11 @@ const Row kRows[] = {
     {"merchant https://b.example", [](Policy& p) { p.merchants.pop_back(); }, false},
     {"processor https://q.example at https://b.example", [](Policy& p) { p.merchants[1].processors.emplace_back("https://q.example"); }, true},
     {"processor https://p.example at https://a.example", [](Policy& p) { p.merchants[0].processors.clear(); }, false},
+    {"account acct_2 at https://a.example", [](Policy& p) { p.merchants[0].accounts.emplace_back("acct_2"); }, true},
+    {"account acct_1 at https://a.example", [](Policy& p) { p.merchants[0].accounts.clear(); }, false},
+    {"price_selector at https://a.example", [](Policy& p) { p.merchants[0].price_selector = "#price"; }, true},
+    {"price_selector at https://a.example", [](Policy& p) { p.merchants[0].price_selector.clear(); }, true},
+    {"price_selector at https://b.example", [](Policy& p) { p.merchants[1].price_selector = "#price"; }, true},
 };
 
 TEST(Difference, EachMemberAlone) {
@@ -69,10 +74,11 @@ TEST(Difference, EachMemberAlone) {
     ASSERT_EQ(changes.size(), 1U) << row.what;
     EXPECT_EQ(changes[0].what, row.what);
     EXPECT_EQ(changes[0].widens, row.widens) << row.what;
-    // Backwards it is the other way round, but for a currency, which widens either way.
+    // Backwards it is the other way round, but for a currency and a selector, which widen either way.
     const auto back = differences(&after, before);
     ASSERT_EQ(back.size(), 1U) << row.what;
-    EXPECT_EQ(back[0].widens, row.what == std::string("currency") || !row.widens) << row.what;
+    const std::string_view what = row.what;
+    EXPECT_EQ(back[0].widens, what == "currency" || what.starts_with("price_selector") || !row.widens) << row.what;
     EXPECT_EQ(back[0].from, changes[0].to);
     EXPECT_EQ(back[0].to, changes[0].from);
   }
