@@ -67,12 +67,12 @@ Status Guard::send(const Bytes& message) {
   return send_all(control_.get(), message);
 }
 
-void Guard::open(const injector::JobId& job, injector::Strength strength, Opened opened) {
+void Guard::open(const JobId& job, injector::Strength strength, Opened opened) {
   if (!running() || !send(guard::Open{job, strength}.encode())) return opened(fail(Errc::guard_lost));
   opening_[job] = std::move(opened);
 }
 
-void Guard::close(const injector::JobId& job) {
+void Guard::close(const JobId& job) {
   opening_.erase(job);
   if (running()) (void)send(guard::Signal{guard::Message::close, job}.encode());
 }

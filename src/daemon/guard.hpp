@@ -34,9 +34,9 @@ class Guard {
 
   // A connection for one injector. `opened` is called exactly once, with guard_lost at the worst.
   using Opened = std::function<void(Result<Injections::Browser>)>;
-  void open(const injector::JobId& job, injector::Strength strength, Opened opened);
+  void open(const JobId& job, injector::Strength strength, Opened opened);
   // The job is over.
-  void close(const injector::JobId& job);
+  void close(const JobId& job);
   // What no agent may touch, when it changed.
   void set_processors(const std::vector<std::string>& origins);
   // Told when the guard ended by itself.
@@ -58,7 +58,7 @@ class Guard {
   std::optional<guard::Started> endpoint_;
   bool headless_ = false;
   std::vector<std::string> processors_;
-  std::map<injector::JobId, Opened> opening_;
+  std::map<JobId, Opened> opening_;
   std::function<void()> lost_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/money.hpp"
 #include "crypto/random.hpp"
 #include "gate/gate.hpp"
 #include "gate/recipes.hpp"
@@ -120,7 +121,7 @@ namespace {
 Result<injector::Aliases> aliases_of(const MaskedView& card, bool has_cvc, Seconds now) {
   const auto length = static_cast<std::size_t>(std::count_if(card.masked.begin(), card.masked.end(), [](char c) { return c != '-'; }));
   const std::size_t code = !has_cvc ? 0 : card.brand == "amex" ? 4 : 3;
-  return wire::aliases_for(card.brand, length, code, year_of(now), [](std::span<std::uint8_t> into) { crypto::fill_random(into); });
+  return wire::aliases_for(card.brand, length, code, std::stoi(rfc3339(now).substr(0, 4)), [](std::span<std::uint8_t> into) { crypto::fill_random(into); });
 }
 
 }  // namespace
@@ -159,7 +160,8 @@ Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase,
     job.accounts = listed->accounts;
     job.price.selector = listed->price_selector;
     job.price.amount_minor = purchase.body["amount_minor"].int_or(0);
-    job.price.exponent = static_cast<std::uint8_t>(exponent_of(purchase.body["currency"].text_or("")).value_or(2));
+    PV_ASSIGN(const Currency currency, Currency::parse(purchase.body["currency"].text_or("")));
+    job.price.exponent = static_cast<std::uint8_t>(currency.exponent());
     job.price.drift = static_cast<std::uint16_t>(policy->drift_bp);
   }
   return job;

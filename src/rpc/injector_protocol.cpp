@@ -8,8 +8,6 @@ namespace {
 constexpr std::size_t kMaxPage = 2048;
 constexpr std::size_t kMaxOriginText = 300;
 constexpr std::size_t kMaxReports = 24;
-constexpr std::size_t kMaxRecipe = 8 * 1024;
-constexpr std::size_t kMaxRecipes = 8;
 constexpr std::size_t kMaxAccount = 256;
 constexpr std::size_t kMaxAccounts = 16;
 constexpr std::size_t kMaxSelector = 256;

@@ -32,6 +32,8 @@ namespace popvault::injector {
 
 constexpr std::size_t kMaxControl = 64 * 1024;
 constexpr std::size_t kMaxOrigins = 33;
+constexpr std::size_t kMaxRecipes = 8;       // of kMaxRecipe bytes at most
+constexpr std::size_t kMaxRecipe = 8 * 1024;
 
 enum class Message : std::uint8_t { job = 1, ready = 2, bundle = 3, done = 4, proceed = 5, armed = 6, wanted = 7 };
 

@@ -67,7 +67,8 @@ class AgentMethods : public testing::Test {
     spawner_.emplace(std::move(*Spawner::start(std::move(*sealed_copy("/bin/true")), std::move(*sealed_copy("/bin/true")))));
     loop_ = std::make_unique<Loop>();
     injections_.emplace(*loop_, *spawner_);
-    app_.reset(new Application{*loop_, *session_, *injections_, "injector"});
+    guard_.emplace(*loop_, *spawner_);
+    app_.reset(new Application{*loop_, *session_, *injections_, *guard_, "injector"});
     app_->gate.watch([this](Step step) { seen_.push_back(step); });
   }
   void put(store::Table table, const store::Row& row) {
@@ -144,6 +145,7 @@ class AgentMethods : public testing::Test {
   std::optional<Spawner> spawner_;
   std::unique_ptr<Loop> loop_;
   std::optional<Injections> injections_;
+  std::optional<Guard> guard_;
   std::unique_ptr<Application> app_;
   Peer peer_;
   std::string card_, purchase_;
