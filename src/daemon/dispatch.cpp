@@ -66,6 +66,11 @@ constexpr Method kOwnerMethods[] = {
     {"policy.explain",     kUnlocked,      Proof::none,  false, o::policy_explain},
     {"policy.show",        kUnlocked,      Proof::none,  false, o::policy_show},
     {"policy.unset",       kUnlocked,      Proof::none,  false, o::policy_unset},
+    {"recipe.list",        kUnlocked,      Proof::none,  false, o::recipe_list},
+    {"recipe.add",         kUnlocked,      Proof::fresh, false, o::recipe_add},
+    {"recipe.remove",      kUnlocked,      Proof::none,  false, o::recipe_remove},
+    {"recipe.pin",         kUnlocked,      Proof::fresh, false, o::recipe_pin},
+    {"recipe.rollback",    kUnlocked,      Proof::fresh, false, o::recipe_rollback},
     {"config.get",         kUnlocked,      Proof::none,  false, o::config_get},
     {"config.set",         kUnlocked,      Proof::fresh, false, o::config_set},
     {"browser.start",      kUnlocked,      Proof::none,  false, o::browser_start},
@@ -99,7 +104,7 @@ constexpr Method kOwnerMethods[] = {
 // Looking is no use: it does not put the idle lock off.
 constexpr std::string_view kPassive[] = {
     "owner.hello",   "session.hello",    "vault.status",    "record.list",      "record.show",    "agent.list",
-    "policy.show",   "policy.preview",   "policy.explain",  "config.get",       "purchase.list",  "audit.list",
+    "recipe.list",   "policy.show",   "policy.preview",   "policy.explain",  "config.get",       "purchase.list",  "audit.list",
     "audit.verify",  "vault.epochs",     "vault.check",     "grant.list",       "authenticator.list", "events.subscribe",
     "credentials.list", "credentials.get", "purchase.status", "purchase.wait",  "proof.challenge"};
 

@@ -192,6 +192,39 @@ class Changes(Case):
         wrong = self.home.run("policy", "set", self.name, "--processor", NEW + "=https://p2.example", passphrase=PASSPHRASE)
         self.assertEqual((wrong.code, wrong.reason), (1, "invalid_field"))
 
+    def test_accounts_and_selectors_of_one_merchant(self):
+        def set_(*options, **kw):
+            return self.home.run("policy", "set", self.name, *options, **kw)
+
+        def merchant():
+            return self.show()["merchants"][1]
+
+        self.assertEqual(set_("--account", OTHER + "=acct_1").reason, "proof_required")
+        answer = self.home.cli("policy", "set", self.name, "--account", OTHER + "=acct_1", OTHER + "=pk_a=b==", passphrase=PASSPHRASE).json
+        self.assertEqual(merchant()["accounts"], ["acct_1", "pk_a=b=="])
+        self.assertEqual([c["what"] for c in answer["changes"]], ["account acct_1 at " + OTHER, "account pk_a=b== at " + OTHER])
+        self.assertEqual(set_("--price-selector", OTHER + "=#total [data-x='1']").reason, "proof_required")
+        self.home.cli("policy", "set", self.name, "--price-selector", OTHER + "=#total [data-x='1']", passphrase=PASSPHRASE)
+        self.assertEqual(merchant(), {"origin": OTHER, "processors": [], "accounts": ["acct_1", "pk_a=b=="],
+                                      "price_selector": "#total [data-x='1']"})
+        shown = self.home.cli("policy", "show", self.name, json_output=False).out
+        self.assertIn("  account: pk_a=b==\n  price at: #total [data-x='1']\n", shown)
+        # What is not named stays; fewer accounts need no proof, another selector or none does.
+        self.home.cli("policy", "set", self.name, "--per-use", "1.00")
+        self.home.cli("policy", "set", self.name, "--account", OTHER + "=acct_1")
+        self.assertEqual((merchant()["accounts"], merchant()["price_selector"]), (["acct_1"], "#total [data-x='1']"))
+        self.assertEqual(set_("--price-selector", OTHER + "=none").reason, "proof_required")
+        self.home.cli("policy", "set", self.name, "--price-selector", "none", passphrase=PASSPHRASE)
+        self.home.cli("policy", "set", self.name, "--account", "none")
+        self.assertEqual(merchant(), {"origin": OTHER, "processors": []})
+        for wrong in (("--account", "acct_1"), ("--account", NEW + "=acct_1"), ("--account", OTHER + "="),
+                      ("--account", OTHER + "=" + "x" * 257), ("--account", OTHER + "=a\u00e9"),
+                      ("--price-selector", OTHER + "=a", OTHER + "=b"), ("--price-selector", "#total"),
+                      ("--price-selector", OTHER + "=" + "x" * 257), ("--price-selector", OTHER + "=a\tb")):
+            with self.subTest(wrong=wrong):
+                self.assertEqual(set_(*wrong, passphrase=PASSPHRASE).reason, "invalid_field")
+        self.assertEqual(set_("--account", *[OTHER + "=a%d" % n for n in range(17)], passphrase=PASSPHRASE).reason, "invalid_params")
+
     def test_a_preview_changes_nothing(self):
         before, kinds = self.show(), self.kinds()
         with self.home.owner() as owner:
