@@ -65,7 +65,7 @@ Json reports(const std::vector<injector::FieldReport>& fields, const std::vector
 Result<policy::Strength> Gate::available(const std::optional<policy::Policy>& policy, const std::string& merchant) {
   const policy::Merchant* const listed = policy ? policy->find(merchant) : nullptr;
   PV_ASSIGN(const auto recipes, recipes_for(*session_, merchant, listed ? listed->processors : std::vector<std::string>{}));
-  const bool wire = std::any_of(recipes.begin(), recipes.end(), [](const ActiveRecipe& one) { return one.wire; });
+  const bool wire = std::any_of(recipes.begin(), recipes.end(), [](const ActiveRecipe& one) { return one.mode == wire::Mode::wire; });
   if (guarded()) return wire ? policy::Strength::wire : policy::Strength::sealed;
   return wire ? policy::Strength::wire_attached : policy::Strength::dom;
 }

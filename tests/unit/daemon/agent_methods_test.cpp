@@ -200,6 +200,7 @@ TEST_F(AgentMethods, WhatStopsAnAgentStopsEveryMethod) {
   for (const Stop& stop : stops) {
     SCOPED_TRACE(stop.what);
     app_.reset();
+    guard_.reset();
     injections_.reset();
     loop_.reset();
     spawner_.reset();
