@@ -18,7 +18,9 @@ constexpr FieldSpec kIdentity[] = {
     {"email", "E-mail (may be empty): ", false, false},
     {"phone", "Phone (may be empty): ", false, false},
     {"address", "Street and number (may be empty): ", false, false},
+    {"address2", "Second line of the address (may be empty): ", false, false},
     {"city", "City (may be empty): ", false, false},
+    {"state", "State or province (may be empty): ", false, false},
     {"postal_code", "Postal code (may be empty): ", false, false},
     {"country", "Country (may be empty): ", false, false},
 };

@@ -28,6 +28,8 @@ constexpr Method kAgentMethods[] = {
     {"purchase.wait",      kUsable,   Proof::none, true,  a::purchase_wait},
     {"purchase.fill",      kUsable,   Proof::none, true,  a::purchase_fill},
     {"purchase.cancel",    kUsable,   Proof::none, true,  a::purchase_cancel},
+    {"identity.fill",      kUsable,   Proof::none, true,  a::identity_fill},
+    {"login.fill",         kUsable,   Proof::none, true,  a::login_fill},
     {"events.subscribe",   kUsable,   Proof::none, true,  a::events_subscribe},
 };
 

@@ -6,6 +6,7 @@
 #include "daemon/browser.hpp"
 #include "daemon/handlers.hpp"
 #include "log/log.hpp"
+#include "rpc/params.hpp"
 
 namespace popvault::daemon {
 namespace {
@@ -162,6 +163,47 @@ void answer_requests(Application& app) {
   }
 }
 
+// Steps 1 to 8 of a fill, then its connection.
+Status fill(Application& app, Call& call, const Json& params) {
+  PV_ASSIGN(gate::Use use, app.gate.begin_use(call.peer.caller, params));
+  const std::string purchase = use.purchase;
+  if (app.injections.running(purchase) || app.connecting.contains(purchase)) return fail(Errc::busy);
+  if (app.injections.count() + app.connecting.size() >= kMostInjections || app.injections.armed() >= kMostArmed)
+    return fail(Errc::busy);
+  const auto fill = std::make_shared<Fill>(Fill{std::move(use), call.reply, {}, false});
+  app.connecting.insert(purchase);
+  const Status connecting = connect(app, fill);
+  if (!connecting) app.connecting.erase(purchase);
+  return connecting;
+}
+
+// For what does not pay: asked for and filled in one call. What the owner must approve first is answered as a request is, and
+// filled by purchase.fill.
+Status request_and_fill(Application& app, Call& call, std::string_view prefix) {
+  Params in(call.params);
+  Json request = Json::Object{{"amount_minor", 0}, {"record", in.text("record", 64)}, {"merchant_origin", in.text("merchant_origin", 300)}, {"reason", in.text("reason", 200)},
+                              {"idempotency_key", in.text("idempotency_key", 64)}};
+  const Json& page = in.object("page");
+  const bool submit = in.optional_flag("submit", false);
+  PV_TRY(in.done());
+  const std::string record = request["record"].text_or("");
+  if (!record.starts_with(prefix) && !record.starts_with("tok_")) return fail(Errc::unsupported, "this record is of another kind");
+  PV_TRY(app.gate.check_caller(call.peer.caller));
+  PV_ASSIGN(const auto policy, gate::policy_of(app.session, call.peer.caller.agent));
+  if (!policy) return fail(Errc::not_found, "record");
+  request.set("currency", policy->currency);
+  const auto answers = app.gate.request({{call.peer.caller, request}});
+  const gate::Answered& answered = answers.front();
+  if (answered.purchase) app.watchers.tell(*answered.purchase);
+  PV_ASSIGN(Json view, answered.reply);
+  if (view["status"].text_or("") != "approved") {
+    call.reply->ok(std::move(view));
+    return {};
+  }
+  app.touch();
+  return fill(app, call, Json::Object{{"page", page}, {"purchase", view["purchase"]}, {"submit", submit}});
+}
+
 }  // namespace
 
 namespace agent_methods {
@@ -173,18 +215,10 @@ Status purchase_request(Application& app, Call& call) {
   return {};
 }
 
-Status purchase_fill(Application& app, Call& call) {
-  PV_ASSIGN(gate::Use use, app.gate.begin_use(call.peer.caller, call.params));
-  const std::string purchase = use.purchase;
-  if (app.injections.running(purchase) || app.connecting.contains(purchase)) return fail(Errc::busy);
-  if (app.injections.count() + app.connecting.size() >= kMostInjections || app.injections.armed() >= kMostArmed)
-    return fail(Errc::busy);
-  const auto fill = std::make_shared<Fill>(Fill{std::move(use), call.reply, {}, false});
-  app.connecting.insert(purchase);
-  const Status connecting = connect(app, fill);
-  if (!connecting) app.connecting.erase(purchase);
-  return connecting;
-}
+Status purchase_fill(Application& app, Call& call) { return fill(app, call, call.params); }
+
+Status identity_fill(Application& app, Call& call) { return request_and_fill(app, call, "idn_"); }
+Status login_fill(Application& app, Call& call) { return request_and_fill(app, call, "lgn_"); }
 
 }  // namespace agent_methods
 }  // namespace popvault::daemon

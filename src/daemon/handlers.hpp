@@ -19,6 +19,8 @@ Status credentials_list(Application&, Call&);
 Status credentials_get(Application&, Call&);
 Status purchase_request(Application&, Call&);
 Status purchase_fill(Application&, Call&);
+Status identity_fill(Application&, Call&);
+Status login_fill(Application&, Call&);
 Status purchase_status(Application&, Call&);
 Status purchase_wait(Application&, Call&);
 Status purchase_cancel(Application&, Call&);

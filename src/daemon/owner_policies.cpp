@@ -187,7 +187,7 @@ Result<policy::UseRequest> parse_question(Application& app, const std::string& a
   Params in(question);
   policy::UseRequest out;
   const std::string record = in.text("record", 64);
-  out.amount = in.integer("amount_minor", 1, kMaxMinor);
+  out.amount = in.integer("amount_minor", 0, kMaxMinor);
   out.currency = in.text("currency", 3);
   const Json& origin = in.any("merchant_origin");
   const auto strength = in.optional_text("strength", 16);
@@ -200,10 +200,10 @@ Result<policy::UseRequest> parse_question(Application& app, const std::string& a
     out.available = *parsed;
   } else {
     PV_ASSIGN(const auto policy, gate::policy_of(app.session, agent));
-    PV_ASSIGN(out.available, app.gate.available(policy, out.merchant));
+    PV_ASSIGN(out.available, app.gate.available_for(record, policy, out.merchant));
   }
   PV_ASSIGN(const store::Row row, find_record(app.session, record));
-  if (row.body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only a card can pay");
+  out.pays = gate::pays(row.id);
   out.record = row.id;
   return out;
 }

@@ -69,6 +69,15 @@ Status Gate::check_state(const store::Row& agent) {
   return check_covered(agent);
 }
 
+bool pays(std::string_view record) noexcept { return record.starts_with("crd_"); }
+
+Status Gate::check_kind(const store::Row& record, std::int64_t amount) const {
+  const std::string kind = record.body["kind"].text_or("");
+  if (kind == "card") return amount > 0 ? Status{} : fail(Errc::invalid_params, "amount_minor");
+  if (kind != "identity" && kind != "login") return fail(Errc::unsupported, "only a card, an identity or a login can be filled");
+  return amount == 0 ? Status{} : fail(Errc::invalid_params, "amount_minor is 0 for what does not pay");
+}
+
 Status Gate::check_covered(const store::Row& agent) {
   const bool covered = session_->state() == State::unlocked ||
                        (session_->state() == State::granted && session_->grants().covers_agent(agent.id, session_->clock().now()));
@@ -80,7 +89,7 @@ Result<Gate::Request> Gate::parse_request(const Json& params) const {
   Params in(params);
   Request out;
   out.record = in.text("record", 64);
-  out.amount = in.integer("amount_minor", 1, kMaxMinor);
+  out.amount = in.integer("amount_minor", 0, kMaxMinor);
   out.currency = in.text("currency", 3);
   const std::string merchant = in.text("merchant_origin", 300);
   out.reason = in.text("reason", 200);
@@ -179,12 +188,12 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
       return {};
     }
     PV_ASSIGN(const store::Row record, check_authority(agent, request.record));          // 5
-    if (record.body["kind"].text_or("") != "card") return fail(Errc::unsupported, "only a card can pay");
+    PV_TRY(check_kind(record, request.amount));
     passage.pass(Step::authority);
     PV_ASSIGN(const auto policy, policy_for(agent.id));
-    PV_ASSIGN(const policy::Strength strength, available(policy, request.merchant));
+    PV_ASSIGN(const policy::Strength strength, available_for(record.id, policy, request.merchant));
     PV_ASSIGN(const policy::Decision decision,                                           // 6
-              decide(agent.id, {record.id, request.merchant, request.currency, request.amount, strength}, ""));
+              decide(agent.id, {record.id, request.merchant, request.currency, request.amount, strength, pays(record.id)}, ""));
     // What the policy denies uses up nothing that other agents share.
     if (decision.verdict != policy::Verdict::deny) PV_TRY(records_.take(record.id, session_->clock().monotonic_ms()));
     if (decision.verdict == policy::Verdict::ask && session_->book().waiting(agent.id) >= kMostWaiting)

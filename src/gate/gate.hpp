@@ -130,6 +130,8 @@ class Gate {
 
   // What the browser at hand can give for this merchant: the guarded one when it runs, else the attached one.
   Result<policy::Strength> available(const std::optional<policy::Policy>& policy, const std::string& merchant);
+  // The same for what does not pay: an identity may stand in a page that the agent reads; a login never may.
+  Result<policy::Strength> available_for(std::string_view record, const std::optional<policy::Policy>& policy, const std::string& merchant);
   // Whether the guarded browser runs. The daemon knows.
   void when_guarded(std::function<bool()> guarded) { guarded_ = std::move(guarded); }
   bool guarded() const { return guarded_ && guarded_(); }
@@ -144,6 +146,7 @@ class Gate {
   Result<Request> parse_request(const Json& params) const;
   Status check_state(const store::Row& agent);
   Status check_covered(const store::Row& agent);
+  Status check_kind(const store::Row& record, std::int64_t amount) const;
   Result<store::Row> check_authority(const store::Row& agent, std::string_view record);
   Answered request_one(store::Transaction& tx, const Asked& asked, bool& wrote);
   Result<store::Row> reserve(store::Transaction& tx, Json body, const policy::Decision& decision);
@@ -193,6 +196,8 @@ class Gate {
 
 // Fields as {field, ok, origin, why}.
 Json reports(const std::vector<injector::FieldReport>& fields, const std::vector<std::string>& origins);
+// Whether money goes with this record's use: it is a card's id.
+bool pays(std::string_view record) noexcept;
 Result<bool> flag_setting(Session& session, std::string_view name);
 // Whether the owner may overrule this rule for one purchase: a limit or a list.
 bool may_force(policy::Rule rule) noexcept;

@@ -14,6 +14,7 @@
 #include "session/personal.hpp"
 #include "session/purchase_ends.hpp"
 #include "session/records.hpp"
+#include "vault/record_kinds.hpp"
 #include "log/log.hpp"
 
 namespace popvault::gate {
@@ -70,12 +71,21 @@ Result<policy::Strength> Gate::available(const std::optional<policy::Policy>& po
   return wire ? policy::Strength::wire_attached : policy::Strength::dom;
 }
 
+Result<policy::Strength> Gate::available_for(std::string_view record, const std::optional<policy::Policy>& policy,
+                                             const std::string& merchant) {
+  if (pays(record)) return available(policy, merchant);
+  if (record.starts_with("idn_")) return policy::Strength::wire;
+  if (!guarded()) return fail(Errc::strength_unavailable, "a login needs the guarded browser");
+  return policy::Strength::sealed;
+}
+
 Result<policy::UseRequest> Gate::use_request(const store::Row& purchase) {
   const Json& body = purchase.body;
   const std::string merchant = body["merchant"].text_or("");
   PV_ASSIGN(const auto policy, policy_for(body["agent"].text_or("")));
-  PV_ASSIGN(const policy::Strength strength, available(policy, merchant));
-  return policy::UseRequest{body["record"].text_or(""), merchant, body["currency"].text_or(""), body["amount_minor"].int_or(0), strength};
+  const std::string record = body["record"].text_or("");
+  PV_ASSIGN(const policy::Strength strength, available_for(record, policy, merchant));
+  return policy::UseRequest{record, merchant, body["currency"].text_or(""), body["amount_minor"].int_or(0), strength, pays(record)};
 }
 
 // Steps 5 to 8 for a purchase as it stands: a deny now wins, the hold is there, the approval still counts.
@@ -117,6 +127,39 @@ Result<store::Row> Gate::check_approved(Use& use, std::string_view wanted) {
 
 namespace {
 
+injector::Kind kind_of(const store::Row& record) {
+  if (record.id.starts_with("idn_")) return injector::Kind::identity;
+  return record.id.starts_with("lgn_") ? injector::Kind::login : injector::Kind::card;
+}
+
+// The bits 1 << Field. A record of an older version says only what every one has.
+std::uint32_t fields_of(const store::Row& record) {
+  const auto bit = [](injector::Field field) { return 1U << static_cast<unsigned>(field); };
+  if (record.id.starts_with("crd_")) return 0;
+  std::uint32_t out = record.id.starts_with("idn_") ? bit(injector::Field::name) : bit(injector::Field::username) | bit(injector::Field::password);
+  const Json::Array* const names = record.body["fields"].array();
+  if (names == nullptr) return out;
+  for (const Json& name : *names)
+    for (unsigned i = 0; i < injector::kFieldCount; ++i)
+      if (name.text_or("") == injector::to_string(static_cast<injector::Field>(i))) out |= 1U << i;
+  return out;
+}
+
+// A login's fields as they go into the page: for its own origin alone, with the code of now instead of the seed.
+Result<std::size_t> prepare_login(std::span<std::uint8_t> body, std::size_t size, std::string_view merchant, Seconds now) {
+  PV_ASSIGN(SecretFields fields, SecretFields::parse(SecretBytes::copy_of(ByteView(body).first(size))));
+  const auto origin = fields.find("origin", SecretAccess{});
+  if (!origin || as_text(*origin) != merchant) return fail(Errc::origin_mismatch, "the login is for another origin");
+  auto code = current_totp(fields, now);
+  if (!code && code.error().code != Errc::not_found) return tl::unexpected(code.error());
+  for (const char* name : {"origin", "totp", "totp_algorithm", "totp_digits", "totp_period"}) fields.erase(name);
+  if (code) PV_TRY(fields.set("totp", code->reveal(SecretAccess{})));
+  const ByteView block = fields.reveal(SecretAccess{});
+  std::fill(body.begin(), body.end(), std::uint8_t{0});
+  std::copy(block.begin(), block.end(), body.begin());
+  return block.size();
+}
+
 // The card as the page sees it while the real values wait.
 Result<injector::Aliases> aliases_of(const MaskedView& card, bool has_cvc, Seconds now) {
   const auto length = static_cast<std::size_t>(std::count_if(card.masked.begin(), card.masked.end(), [](char c) { return c != '-'; }));
@@ -143,7 +186,10 @@ Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase,
   PV_ASSIGN(job.allow_loopback_http, flag_setting(*session_, "allow_loopback_http"));
   job.deadline_ms = kInjectionMs;
   job.guarded = guarded();
-  PV_ASSIGN(const policy::Strength strength, available(policy, merchant));
+  job.kind = kind_of(record);
+  job.fields = fields_of(record);
+  PV_ASSIGN(policy::Strength strength, available_for(record.id, policy, merchant));
+  if (job.kind == injector::Kind::identity) strength = policy::Strength::dom;
   job.strength = static_cast<injector::Strength>(strength);
   const Seconds now = session_->clock().now();
   const Seconds left = std::max<Seconds>(purchase.body["expires_at"].int_or(0) - now, 0);
@@ -215,8 +261,11 @@ Result<Descriptor> Gate::unwrap_record(const Use& use, const store::Row& record,
   use.passage.require(Step::journal);
   PV_ASSIGN(const SecretBytes key, session_->record_key(record, use.agent.id));
   PV_ASSIGN(BundleWriter bundle, BundleWriter::create(use.job.id));
-  PV_ASSIGN(const std::size_t size,
+  PV_ASSIGN(std::size_t size,
             open_record_into(key, session_->vault_id(), place_of(record), blob, bundle.body(SecretAccess{})));
+  if (kind_of(record) == injector::Kind::login) {
+    PV_ASSIGN(size, prepare_login(bundle.body(SecretAccess{}), size, use.job.origins.front(), session_->clock().now()));
+  }
   PV_ASSIGN(const int descriptor, bundle.finish(size));
   return Descriptor(descriptor);
 }

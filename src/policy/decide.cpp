@@ -50,7 +50,8 @@ Decision decide(const UseRequest& request, const Policy* policy, const Spent& sp
   if (policy == nullptr) return deny(Rule::no_policy);
   if (policy->killed) return deny(Rule::killed);
   if (policy->expires_at != 0 && now >= policy->expires_at) return deny(Rule::expired);
-  if (request.amount <= 0 || spent.day < 0 || spent.month < 0 || spent.uses_hour < 0) return deny(Rule::request);
+  const bool wrong_amount = request.pays ? request.amount <= 0 : request.amount != 0;
+  if (wrong_amount || spent.day < 0 || spent.month < 0 || spent.uses_hour < 0) return deny(Rule::request);
   if (!policy->allows_record(request.record)) return deny(Rule::record);
   const bool listed = policy->find(request.merchant) != nullptr;
   if (!listed && policy->unlisted != Unlisted::ask) return deny(Rule::unlisted_merchant);

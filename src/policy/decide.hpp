@@ -52,7 +52,8 @@ struct UseRequest {
   std::string merchant;
   std::string currency;
   std::int64_t amount = 0;        // minor units
-  Strength available{};           // what the enrolled browser can give
+  Strength available{};           // what the browser at hand can give
+  bool pays = true;               // false: an identity or a login, whose amount is 0
 };
 
 // What is held or spent already, in the policy's currency, and how many uses the last hour saw.

@@ -21,6 +21,12 @@ Result<SealedRecord> seal_into_row(Session& session, store::Row& row, const std:
     row.body.set("has_cvv", fields.has("cvv"));
     row.body.set("has_holder", fields.has("holder"));
   }
+  // What can be filled with it; names alone.
+  if (place.kind == "identity" || place.kind == "login") {
+    Json::Array names;
+    for (std::string& name : fields.names()) names.emplace_back(std::move(name));
+    row.body.set("fields", std::move(names));
+  }
   row.body.set("sha256", crypto::sha256(blob).hex());
   row.body.set("version", static_cast<std::int64_t>(place.version));
   row.body.set("view", to_hex(sealed_view));

@@ -83,7 +83,7 @@ Status normalise_country(SecretFields& identity) {
 }
 
 Status normalise_identity(SecretFields& identity) {
-  for (const std::string_view name : {"name", "phone", "address", "city", "postal_code"})
+  for (const std::string_view name : {"name", "phone", "address", "address2", "city", "state", "postal_code"})
     PV_TRY(normalise_text(identity, name, kMaxText));
   PV_TRY(normalise_email(identity));
   return normalise_country(identity);
@@ -266,7 +266,7 @@ const Kind* kind_of(std::string_view word) noexcept {
       {"card", "crd_", {"number", "exp_month", "exp_year", "cvv", "holder"}, {}, &normalise_card},
       {"identity",
        "idn_",
-       {"name", "email", "phone", "address", "city", "postal_code", "country"},
+       {"name", "email", "phone", "address", "address2", "city", "state", "postal_code", "country"},
        {"name"},
        &normalise_identity},
       {"login",

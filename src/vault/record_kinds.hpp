@@ -2,7 +2,7 @@
 // (docs/VAULT_FORMAT.md, "Blobs").
 //
 //   card      vault/card.hpp
-//   identity  name; email, phone, address, city, postal_code, country
+//   identity  name; email, phone, address, address2, city, state, postal_code, country
 //             text; an e-mail address has something before and after its last "@" and no space; a country of two
 //             letters is kept in capitals (ISO 3166-1 alpha-2)
 //   login     origin, username, password; totp, totp_algorithm, totp_digits, totp_period
