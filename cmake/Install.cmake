@@ -1,6 +1,6 @@
 # cmake --install: programs, the client library with its headers, the units, documents.
 install(TARGETS popvault RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS popvaultd popvault-injector popvault-watcher RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/popvault)
+install(TARGETS popvaultd popvault-injector popvault-browser popvault-watcher RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/popvault)
 install(TARGETS pv_client pv_rpc pv_os pv_secret pv_base ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/popvault DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md

@@ -8,7 +8,7 @@ SOURCE = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.realpath(os.environ.get("POPVAULT_BUILD") or os.path.join(SOURCE, "build", "dev"))
 
 _PLACES = {"popvaultd": "src/daemon", "popvault": "src/cli", "popvault-injector": "src/injector",
-           "popvault-watcher": "src/watcher"}
+           "popvault-watcher": "src/watcher", "popvault-browser": "src/guard"}
 
 
 def program(name, build=BUILD):

@@ -1,0 +1,142 @@
+#include "guard/hub.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+
+#include "guard/agent.hpp"
+#include "guard/injector_link.hpp"
+#include "guard/random_id.hpp"
+#include "log/log.hpp"
+
+namespace popvault::guard {
+namespace {
+
+// The pipe's queue: above the first nobody's commands are read any more.
+constexpr std::size_t kPipeFull = 8 * 1024 * 1024;
+const Json::Limits kEvent{16 * 1024 * 1024, 64};
+
+// Every kind of target.
+Json everything() { return Json::Array{Json(Json::Object{})}; }
+
+}  // namespace
+
+Hub::Hub(Loop& the_loop, Descriptor commands, Descriptor answers, std::string folder, std::function<void()> browser_gone)
+    : loop(the_loop),
+      link(loop, std::move(commands), std::move(answers),
+           {[this](const CdpMessage& message) { take_event(message); }, [this] { browser_gone_(); }, [this] { drained(); }}),
+      exchange(std::move(folder)),
+      browser_id(random_id()),
+      browser_gone_(std::move(browser_gone)) {}
+Hub::~Hub() = default;
+
+void Hub::start(std::function<void(bool)> ready) {
+  link.call("Browser.getVersion", {}, {}, [this](const Json& result, bool ok) {
+    if (ok) version = result.dump();
+  });
+  link.call("Target.setDiscoverTargets", Json::Object{{"discover", true}, {"filter", everything()}}, {});
+  link.call("Target.createBrowserContext", {}, {}, [this, ready](const Json& result, bool ok) {
+    if (!ok) return ready(false);
+    context = result["browserContextId"].text_or("");
+    link.call("Target.createTarget", Json::Object{{"url", "about:blank"}, {"browserContextId", context}}, {},
+              [ready](const Json&, bool made) { ready(made); });
+  });
+}
+
+void Hub::set_processors(const std::vector<std::string>& origins) { processors.set(origins); }
+
+void Hub::drained() {
+  for (const auto& agent : agents) agent->pause(false);
+}
+
+void Hub::take_event(const CdpMessage& message) {
+  if (message.method.empty()) return;
+  if (message.session.empty()) return root_event(message);
+  Session* const session = sessions.find(message.session);
+  if (session != nullptr) session->owner->event(message, *session);
+  if (link.stream().queued() > kPipeFull)
+    for (const auto& agent : agents) agent->pause(true);
+}
+
+void Hub::root_event(const CdpMessage& message) {
+  const auto params = Json::parse(message.params.empty() ? "{}" : message.params, kEvent);
+  if (!params) return;
+  if (message.method == "Target.targetCreated" || message.method == "Target.targetInfoChanged")
+    targets.changed((*params)["targetInfo"]);
+  if (message.method == "Target.targetDestroyed") targets.gone((*params)["targetId"].text_or(""));
+}
+
+void Hub::event(const CdpMessage&, Session&) {}
+
+Place Hub::place_of(const Session& session) const {
+  const Target* const target = targets.find(session.target);
+  Place out = target != nullptr ? place_of_target(*target) : Place{};
+  out.kind = session.kind;
+  out.exchange = exchange;
+  return out;
+}
+
+Place Hub::place_of_target(const Target& target) const {
+  Place out;
+  out.kind = kind_of(target.type);
+  out.processor = processors.has(target.url);
+  return out;
+}
+
+bool Hub::out_of_bounds(const Target& target) const { return target.type != "page" && processors.has(target.url); }
+
+bool Hub::visible(const Target& target) const {
+  return target.type == "page" || target.type == "iframe" || target.type == "worker" || target.type == "tab" ||
+         target.type == "service_worker" || target.type == "shared_worker";
+}
+
+std::shared_ptr<SocketUser> Hub::connect(std::string_view path, std::shared_ptr<Socket> socket) {
+  constexpr std::string_view kBrowser = "/devtools/browser", kPage = "/devtools/page/";
+  std::string page;
+  if (path.substr(0, kPage.size()) == kPage) {
+    page = path.substr(kPage.size());
+    const Target* const target = targets.find(page);
+    if (target == nullptr || !visible(*target)) return nullptr;
+  } else if (path != kBrowser && path != std::string(kBrowser) + "/" + browser_id) {
+    return nullptr;
+  }
+  auto agent = std::make_shared<Agent>(*this, std::move(socket), std::move(page));
+  agents.insert(agent);
+  loop.post([agent] { agent->start(); });
+  return agent;
+}
+
+void Hub::agent_gone(Agent& agent) {
+  for (const auto& one : agents)
+    if (one.get() == &agent) {
+      loop.post([one] {});  // it lives until what runs now is over
+      agents.erase(one);
+      return;
+    }
+}
+
+Descriptor Hub::open_injector(const JobId& id, Strength strength) {
+  std::array<int, 2> pair{};
+  if (injectors_.count(id) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return Descriptor();
+  Descriptor ours(pair[0]), theirs(pair[1]);
+  const auto injector = std::make_shared<InjectorLink>(*this, id, strength, std::move(ours));
+  injectors_[id] = injector;
+  injector->start();
+  return theirs;
+}
+
+void Hub::close_injector(const JobId& id) {
+  const auto found = injectors_.find(id);
+  if (found == injectors_.end()) return;
+  const auto injector = found->second;
+  injector->end();
+}
+
+void Hub::injector_gone(InjectorLink& injector) {
+  const auto found = injectors_.find(injector.id());
+  if (found == injectors_.end() || found->second.get() != &injector) return;
+  loop.post([last = found->second] {});
+  injectors_.erase(found);
+}
+
+}  // namespace popvault::guard
