@@ -7,6 +7,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE ${PR
               ${PROJECT_SOURCE_DIR}/SECURITY.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes/ DESTINATION ${CMAKE_INSTALL_DATADIR}/popvault/recipes)
 
 configure_file(${PROJECT_SOURCE_DIR}/cmake/popvaultd.service.in ${PROJECT_BINARY_DIR}/popvaultd.service @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/popvaultd.socket.in ${PROJECT_BINARY_DIR}/popvaultd.socket @ONLY)

@@ -82,6 +82,8 @@ class Parser {
     agents();
     authenticators();
     policies();
+    recipes();
+    settings();
     purchases();
     grants();
     audit();
@@ -122,6 +124,8 @@ class Parser {
   void agents();
   void authenticators();
   void policies();
+  void recipes();
+  void settings();
   void purchases();
   void grants();
   void browser();
@@ -349,7 +353,29 @@ void Parser::policies() {
       ->type_name("REQUEST.json");
   CLI::App* const unset = command(policy, "unset", "take an agent's policy away", Verb::policy_unset);
   unset->add_option("agent", p.agent, "its id or name")->required();
+}
 
+void Parser::recipes() {
+  RecipeOptions& r = out_.recipe;
+  CLI::App* const recipe = command("recipe", "how processors' pages send a card: what is in force, and what is offered", std::nullopt);
+  command(recipe, "list", "list those in force or kept, and those that came with popvault", Verb::recipe_list);
+  CLI::App* const add = command(recipe, "add", "take one; it comes into force if it is the newest of its name", Verb::recipe_add);
+  add->add_option("recipe", r.recipe, "the name of one that came with popvault, or a file")->required();
+  add->add_flag("--unsigned", r.owner_vouches, "also without a good signature: you vouch for it");
+  proof(add);
+  const auto named = [this, recipe, &r](const char* name, const char* text, Verb verb) {
+    CLI::App* const sub = command(recipe, name, text, verb);
+    sub->add_option("name", r.recipe, "its name")->required();
+    return sub;
+  };
+  named("remove", "take one out of force, with all its versions", Verb::recipe_remove);
+  CLI::App* const pin = named("pin", "put another version that is kept in force", Verb::recipe_pin);
+  pin->add_option("version", r.version, "its number")->required()->check(CLI::Range(std::int64_t{1}, std::int64_t{UINT32_MAX}));
+  proof(pin);
+  proof(named("rollback", "put the version before the one in force in its place", Verb::recipe_rollback));
+}
+
+void Parser::settings() {
   CLI::App* const config = command("config", "the owner's settings", std::nullopt);
   CLI::App* const get = command(config, "get", "show all settings or one", Verb::config_get);
   get->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, approvals.hook, approvals.proof, ...");

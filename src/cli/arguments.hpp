@@ -52,6 +52,11 @@ enum class Verb : std::uint8_t {
   policy_show,
   policy_unset,
   policy_kill,
+  recipe_list,
+  recipe_add,
+  recipe_remove,
+  recipe_pin,
+  recipe_rollback,
   config_get,
   config_set,
   approvals,
@@ -144,6 +149,12 @@ struct PolicyOptions {
   std::optional<std::string> explain;  // of `show`: a file, or "-"
 };
 
+struct RecipeOptions {
+  std::string recipe;  // a name, or of `add` a file
+  std::int64_t version = 0;
+  bool owner_vouches = false;
+};
+
 struct ConfigOptions {
   std::optional<std::string> key;
   std::string value;
@@ -207,6 +218,7 @@ struct Arguments {
   AgentOptions agent;
   AuthenticatorOptions authenticators;
   PolicyOptions policy;
+  RecipeOptions recipe;
   ConfigOptions config;
   PurchaseOptions purchase;
   GrantOptions grant;

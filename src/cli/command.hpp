@@ -77,6 +77,13 @@ Result<Output> set_policy(const Context&);
 Result<Output> show_policy(const Context&);
 Result<Output> unset_policy(const Context&);
 Result<Output> kill_policy(const Context&);
+// recipes.cpp
+Result<Output> list_recipes(const Context&);
+Result<Output> add_recipe(const Context&);
+Result<Output> remove_recipe(const Context&);
+Result<Output> pin_recipe(const Context&);
+Result<Output> roll_back_recipe(const Context&);
+// policy_commands.cpp
 Result<Output> get_config(const Context&);
 Result<Output> set_config(const Context&);
 // purchase_commands.cpp

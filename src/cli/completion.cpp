@@ -36,6 +36,7 @@ constexpr Entry kEntries[] = {
     {"policy",
      "set show unset kill --merchant --processor --account --price-selector --record --per-use --per-day --per-month --currency --uses-per-hour "
      "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
+    {"recipe", "list add remove pin rollback --unsigned --passphrase-fd"},
     {"config",
      "get set browser.endpoint allow_loopback_http journal.retention_days lock.after lock.idle approvals.hook approvals.proof --passphrase-fd"},
     {"approvals", "--watch"},

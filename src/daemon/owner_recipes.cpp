@@ -15,7 +15,7 @@ Json to_json(const gate::KeptRecipe& one) {
   const auto recipe = wire::Recipe::parse(one.text);
   Json::Array origins;
   if (recipe)
-    for (const std::string& origin : gate::origins_of(*recipe)) origins.emplace_back(origin);
+    for (const Origin& origin : recipe->origins()) origins.emplace_back(origin.text());
   Json out;
   out.set("added_at", rfc3339(one.added_at));
   out.set("mode", recipe ? Json(recipe->mode == wire::Mode::wire ? "wire" : "sealed") : Json());

@@ -84,11 +84,6 @@ std::string recipe_row(std::string_view name, std::uint32_t version) {
   return std::string(kPrefix) + std::string(name) + "." + std::to_string(version);
 }
 
-std::vector<std::string> origins_of(const wire::Recipe& recipe) {
-  const std::set<std::string> origins = all_origins(recipe);
-  return {origins.begin(), origins.end()};
-}
-
 Result<std::vector<KeptRecipe>> kept_recipes(Session& session) {
   std::vector<KeptRecipe> out;
   PV_ASSIGN(auto rows, session.store().all(store::Table::settings));

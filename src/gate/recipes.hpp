@@ -48,9 +48,6 @@ Result<std::vector<ActiveRecipe>> recipes_for(Session& session, std::string_view
 // posting frames, 3-D Secure), without those that are a merchant of a policy. Each once, sorted. The same errors.
 Result<std::vector<std::string>> processor_origins(Session& session);
 
-// The origins of a recipe's documents, requests, posting frames and challenges; each once, sorted.
-std::vector<std::string> origins_of(const wire::Recipe& recipe);
-
 // The owner's changes; each is one transaction with its journal row.
 //
 // A new recipe of a new name, or newer than the version in force, comes into force; an older one is kept only. Without a good
