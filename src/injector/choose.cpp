@@ -1,6 +1,7 @@
 #include "injector/choose.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace popvault::injector {
@@ -22,7 +23,7 @@ template <class Where>
 Best best_of(std::span<const Candidate> usable, Field field, Where where) {
   Best out;
   for (const Candidate& c : usable) {
-    if (c.field != field || !where(c)) continue;
+    if (c.field != field || c.part != 0 || !where(c)) continue;
     if (out.one == nullptr || c.tier > out.one->tier) {
       out = {&c, false};
     } else if (c.tier == out.one->tier) {
@@ -58,7 +59,7 @@ Expiry expiry_of(std::span<const Candidate> usable, Where where) {
 List complete_groups(std::span<const Candidate> usable) {
   List out;
   for (const Candidate& c : usable) {
-    if (c.field != Field::number) continue;
+    if (c.field != Field::number || c.part != 0) continue;
     const auto here = [&](const Candidate& other) { return same_group(c, other); };
     if (std::any_of(out.begin(), out.end(), here)) continue;
     if (!expiry_of(usable, here).parts.empty()) out.push_back(*best_of(usable, Field::number, here).one);
@@ -124,7 +125,7 @@ Step<void> add_cvc(std::span<const Candidate> found, std::span<const Candidate> 
     return missing({seen});
   if (std::any_of(found.begin(), found.end(), [](const Candidate& c) { return c.pending && c.field == Field::cvc; }))
     return missing({report(Field::cvc, Why::missing)});
-  out.without_cvc = needs.has_cvc;
+  if (needs.has_cvc) out.absent.push_back(report(Field::cvc, Why::missing));
   return {};
 }
 
@@ -165,9 +166,26 @@ Step<void> refuse_repeats(std::span<const Candidate> found, const Choice& chosen
   return {};
 }
 
-}  // namespace
+// The other boxes of what was picked. All of them must be usable.
+Step<void> add_boxes(std::span<const Candidate> found, Choice& chosen) {
+  List out;
+  for (const Candidate& pick : chosen.picks) {
+    out.push_back(pick);
+    if (pick.set == 0) continue;
+    const std::size_t first = out.size();
+    for (const Candidate& c : found) {
+      if (c.frame != pick.frame || c.set != pick.set || c.part == 0) continue;
+      if (!c.allowed || c.why != Why::ok) return missing({report(c.field, c.why == Why::ok ? Why::missing : c.why, c.origin)});
+      out.push_back(c);
+    }
+    std::sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+              [](const Candidate& a, const Candidate& b) { return a.part < b.part; });
+  }
+  chosen.picks = std::move(out);
+  return {};
+}
 
-Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
+Step<Choice> choose_card(std::span<const Candidate> found, Needs needs) {
   List usable;
   std::copy_if(found.begin(), found.end(), std::back_inserter(usable),
                [](const Candidate& c) { return c.allowed && c.why == Why::ok && !c.repeats; });
@@ -195,7 +213,175 @@ Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
   PV_TRY(add_cvc(found, usable, needs, out));
   PV_TRY(add_holder(usable, needs, out));
   PV_TRY(refuse_repeats(found, out));
+  PV_TRY(add_boxes(found, out));
   return out;
+}
+
+bool has(Needs needs, Field field) { return (needs.fields & (1U << static_cast<unsigned>(field))) != 0; }
+
+// The record has it, or can give it: half a name out of the whole one and the other way round.
+bool gives(Needs needs, Field field) {
+  if (field == Field::given_name || field == Field::family_name) return has(needs, field) || has(needs, Field::name);
+  if (field == Field::name)
+    return has(needs, field) || (has(needs, Field::given_name) && has(needs, Field::family_name));
+  return has(needs, field);
+}
+
+constexpr std::array kPlaces = {Field::name,    Field::given_name, Field::family_name, Field::email,
+                                Field::phone,   Field::country,    Field::address,     Field::address2,
+                                Field::city,    Field::state,      Field::postal_code};
+
+// The section of a form that is filled: billing, then one without a word for it, then shipping; of two of a sort the
+// one that asks for more.
+struct Section {
+  Candidate of;
+  int rank = 0;
+  int fields = 0;
+  bool operator<(const Section& other) const {
+    return rank != other.rank ? rank < other.rank : fields < other.fields;
+  }
+};
+
+bool same_section(const Candidate& a, const Candidate& b) { return same_group(a, b) && a.section == b.section; }
+
+std::vector<Section> sections_of(std::span<const Candidate> usable) {
+  std::vector<Section> out;
+  for (const Candidate& c : usable) {
+    if (std::any_of(out.begin(), out.end(), [&](const Section& s) { return same_section(s.of, c); })) continue;
+    static constexpr int kRank[] = {2, 1, 2, 3};  // none, shipping, other, billing
+    Section section{c, kRank[c.section & 3], 0};
+    for (const Field field : kPlaces)
+      section.fields += std::any_of(usable.begin(), usable.end(), [&](const Candidate& other) {
+        return other.field == field && same_section(other, c);
+      });
+    // A form without sections beside one with: contact data in front of the addresses, or a newsletter.
+    if (section.rank == 2 && section.fields < 3) section.rank = 0;
+    out.push_back(section);
+  }
+  return out;
+}
+
+// The name as one field or as two, by the surer one.
+void prefer_name_form(List& picks) {
+  const auto tier = [&](Field field) {
+    const auto at = std::find_if(picks.begin(), picks.end(), [&](const Candidate& c) { return c.field == field; });
+    return at == picks.end() ? -100 : at->tier;
+  };
+  const int whole = tier(Field::name), pair = std::min(tier(Field::given_name), tier(Field::family_name));
+  if (whole < -50 || pair < -50) return;
+  std::erase_if(picks, [&](const Candidate& c) {
+    return whole > pair ? c.field == Field::given_name || c.field == Field::family_name : c.field == Field::name;
+  });
+}
+
+constexpr unsigned kNational = 1, kPrefix = 2, kBothLines = 4;  // finder/formats.js
+
+Step<Choice> choose_identity(std::span<const Candidate> found, Needs needs) {
+  List usable, known;
+  for (const Candidate& c : found) {
+    if (!gives(needs, c.field)) continue;
+    known.push_back(c);
+    if (c.allowed && c.why == Why::ok && (!c.repeats || c.field == Field::email)) usable.push_back(c);
+  }
+  Choice out;
+  const std::vector<Section> sections = sections_of(usable);
+  if (sections.empty()) {
+    for (const Candidate& c : known) {
+      const FieldReport seen = explain(found, c.field);
+      if (seen.why != Why::missing) return missing({seen});
+    }
+    return missing({report(Field::name, Why::missing)});
+  }
+  const Section best = *std::max_element(sections.begin(), sections.end());
+  for (const Section& other : sections)
+    if (!same_section(other.of, best.of) && other.rank == best.rank && other.fields == best.fields)
+      return stop(Outcome::fields_ambiguous, {report(best.of.field, Why::ambiguous, best.of.origin)});
+
+  const auto inside = [&](const Candidate& c) { return same_section(c, best.of); };
+  // What stands in no section of the same form.
+  const auto beside = [&](const Candidate& c) { return same_group(c, best.of) && c.section == 0; };
+  for (const Field field : kPlaces) {
+    const bool phone = field == Field::phone;
+    for (const unsigned prefix : {0U, kPrefix}) {
+      if (prefix != 0 && !phone) continue;
+      const auto part = [&](const Candidate& c) { return !c.repeats && (!phone || (c.shape.bits & kPrefix) == prefix); };
+      Best one = best_of(usable, field, [&](const Candidate& c) { return part(c) && inside(c); });
+      if (one.one == nullptr) one = best_of(usable, field, [&](const Candidate& c) { return part(c) && beside(c); });
+      if (one.one == nullptr) continue;
+      if (one.ambiguous) return stop(Outcome::fields_ambiguous, {report(field, Why::ambiguous, one.one->origin)});
+      out.picks.push_back(*one.one);
+    }
+    if (field != Field::email || out.picks.empty() || out.picks.back().field != field) continue;
+    // An address to be typed again.
+    const Candidate first = out.picks.back();
+    for (const Candidate& c : usable)
+      if (c.repeats && c.field == field && same_section(c, first)) out.picks.push_back(c);
+  }
+  // The name is at its place in the section, or the fields of the name alone are beside it.
+  prefer_name_form(out.picks);
+  const auto picked = [&](Field field, unsigned bits) {
+    return std::any_of(out.picks.begin(), out.picks.end(),
+                       [&](const Candidate& c) { return c.field == field && (c.shape.bits & bits) == bits; });
+  };
+  const bool prefix = picked(Field::phone, kPrefix), line2 = picked(Field::address2, 0);
+  for (Candidate& c : out.picks) {
+    if (c.field == Field::phone && (c.shape.bits & kPrefix) == 0 && prefix) c.shape.bits |= kNational | kBothLines;
+    if (c.field == Field::address && line2) c.shape.bits &= ~kBothLines;
+    if (c.field == Field::address && !line2 && has(needs, Field::address2) && (c.shape.bits & kBothLines) == 0) c.shape.bits |= kNational;
+  }
+  // What the page insists on, the record has, and nobody could type into.
+  for (const Candidate& c : known)
+    if (c.required && c.allowed && c.why != Why::ok && c.why != Why::hidden && inside(c) && !picked(c.field, 0))
+      return missing({report(c.field, c.why, c.origin)});
+  return out;
+}
+
+constexpr std::array kLogin = {Field::username, Field::password, Field::totp};
+
+Step<Choice> choose_login(std::span<const Candidate> found, Needs needs) {
+  List usable;
+  for (const Candidate& c : found)
+    if (has(needs, c.field) && c.allowed && c.why == Why::ok && !c.repeats) usable.push_back(c);
+  const auto anywhere = [](const Candidate&) { return true; };
+  Choice out;
+  // The form of the password decides, then that of the code.
+  const Candidate* anchor = nullptr;
+  for (const Field field : {Field::password, Field::totp}) {
+    const Best best = best_of(usable, field, anywhere);
+    if (best.ambiguous && anchor == nullptr)
+      return stop(Outcome::fields_ambiguous, {report(field, Why::ambiguous, best.one->origin)});
+    if (anchor == nullptr) anchor = best.one;
+  }
+  for (const Field field : kLogin) {
+    if (!has(needs, field)) continue;
+    Best best = best_of(usable, field, [&](const Candidate& c) { return anchor == nullptr || same_group(c, *anchor); });
+    if (best.ambiguous)
+      return stop(Outcome::fields_ambiguous, {report(field, Why::ambiguous, best.one->origin)});
+    if (best.one != nullptr) {
+      out.picks.push_back(*best.one);
+    } else {
+      out.absent.push_back(explain(found, field));
+    }
+  }
+  if (out.picks.empty()) return missing(std::move(out.absent));
+  // A password or code that is asked for here, but where nobody may type it.
+  for (const FieldReport& seen : out.absent)
+    if (seen.why == Why::covered || seen.why == Why::frame_not_allowed || seen.why == Why::wrong_type) return missing({seen});
+  PV_TRY(add_boxes(found, out));
+  return out;
+}
+
+}  // namespace
+
+Needs needs_of(const Job& job) { return {job.has_cvc, job.has_holder, job.kind, job.fields}; }
+
+Step<Choice> choose(std::span<const Candidate> found, Needs needs) {
+  switch (needs.kind) {
+    case Kind::identity: return choose_identity(found, needs);
+    case Kind::login: return choose_login(found, needs);
+    case Kind::card: break;
+  }
+  return choose_card(found, needs);
 }
 
 }  // namespace popvault::injector

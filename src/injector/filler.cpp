@@ -10,7 +10,10 @@ namespace {
 enum State { kKept = 0, kNotKept = 1, kGone = 2, kNoFocus = 3, kNoOption = 4, kSelect = 5 };
 
 constexpr int kSettleMs = 5;
-constexpr std::size_t kFillFrame = 8 * 1024;  // a few hundred bytes of values, the rest is names
+constexpr int kSettleLongMs = 350;   // for a page that does something when a field is left
+constexpr int kRefreshMs = 1000;     // after the country was chosen
+constexpr std::size_t kFillFrame = 4 * 1024;  // without the values
+constexpr std::size_t kEscaped = 6;           // bytes of one in JSON, at most
 
 Json argument(Json value) {
   Json out;
@@ -20,17 +23,66 @@ Json argument(Json value) {
 
 }  // namespace
 
-Filler::Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames)
-    : cdp_(cdp), page_(page), frames_(std::move(frames)) {
+Filler::Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames,
+               std::vector<FieldReport> absent)
+    : cdp_(cdp), page_(page), frames_(std::move(frames)), absent_(std::move(absent)) {
   for (const Candidate& pick : picks) works_.push_back({pick, Why::ok});
   std::set<std::string> pinned;
   for (const Work& work : works_) pinned.insert(frames_[work.pick.frame]);
   page_.pin(pinned);
+  ask_documents();
+}
+
+// In three steps, each while something else is waited for.
+void Filler::ask_documents() {
+  std::set<std::string> seen;
+  for (const Work& work : works_) {
+    const Frame* const frame = frame_of(work);
+    if (frame == nullptr || !seen.insert(frame->id).second) continue;
+    Json params;
+    params.set("objectId", frame->world);
+    params.set("functionDeclaration", "function(){return this.document()}");
+    documents_.emplace_back(frame->session, cdp_.send("Runtime.callFunctionOn", std::move(params), frame->session));
+  }
+}
+
+Step<void> Filler::ask_listeners() {
+  for (const auto& [session, id] : documents_) {
+    PV_ASSIGN(const Cdp::Reply reply, cdp_.wait(id));
+    Json params;
+    params.set("objectId", reply.result["result"]["objectId"].text_or(""));
+    params.set("depth", -1);
+    params.set("pierce", true);
+    listeners_.push_back(cdp_.send("DOMDebugger.getEventListeners", std::move(params), session));
+  }
+  documents_.clear();
+  return {};
+}
+
+Step<bool> Filler::listens() {
+  bool out = false;
+  for (const Cdp::Id id : listeners_) {
+    PV_ASSIGN(const Cdp::Reply reply, cdp_.wait(id));
+    const Json::Array* const list = reply.result["listeners"].array();
+    out = out || list == nullptr || std::any_of(list->begin(), list->end(), [](const Json& one) {
+            const std::string type = one["type"].text_or("");
+            return type == "blur" || type == "focusout" || type == "change";
+          });
+  }
+  listeners_.clear();
+  return out;
 }
 
 std::vector<FieldReport> Filler::reports() const {
   std::vector<FieldReport> out;
-  for (const Work& work : works_) out.push_back({work.pick.field, work.pick.origin, work.why});
+  for (const Work& work : works_) {
+    if (work.pick.part == 0) {
+      out.push_back({work.pick.field, work.pick.origin, work.why});
+    } else if (out.back().why == Why::ok) {
+      out.back().why = work.why;
+    }
+  }
+  out.insert(out.end(), absent_.begin(), absent_.end());
   if (lacks_holder_) out.push_back({Field::holder, kNoOrigin, Why::missing});
   return out;
 }
@@ -57,7 +109,8 @@ Step<void> Filler::send(SecretFrame& command) {
   return cdp_.send_secret(command);
 }
 
-Step<void> Filler::fill(const CardValues& card) {
+Step<void> Filler::fill(const Values& values) {
+  PV_TRY(ask_listeners());
   std::vector<std::size_t> order;
   for (const Work& work : works_)
     if (std::find(order.begin(), order.end(), work.pick.frame) == order.end())
@@ -66,38 +119,57 @@ Step<void> Filler::fill(const CardValues& card) {
     std::vector<std::size_t> here;
     for (std::size_t i = 0; i < works_.size(); ++i)
       if (works_[i].pick.frame == frame) here.push_back(i);
-    PV_TRY(fill_frame(card, here));
+    PV_TRY(fill_frame(values, here));
   }
   return {};
 }
 
-Step<void> Filler::fill_frame(const CardValues& card, const std::vector<std::size_t>& works) {
+Step<void> Filler::fill_frame(const Values& values, const std::vector<std::size_t>& works) {
   PV_TRY(unchanged());
   const Frame* const frame = frame_of(works_[works.front()]);
   if (frame == nullptr || frame->world.empty()) return stop(Outcome::navigated);
   const Frame here = *frame;
-  PV_ASSIGN(const std::vector<int> states, call_fill(card, here, works));
+  // The country before the rest: a page may ask for other things then.
+  const auto country = std::find_if(works.begin(), works.end(),
+                                    [&](std::size_t i) { return works_[i].pick.field == Field::country; });
+  if (country == works.end() || works.size() == 1) return fill_works(values, here, works);
+  PV_TRY(fill_works(values, here, {*country}));
+  PV_ASSIGN(const std::optional<Json> looked, page_.value(page_.call(here, "refresh", {argument(kRefreshMs)}, true)));
+  PV_TRY(unchanged());
+  if (!looked) return stop(Outcome::navigated);
+  std::vector<std::size_t> rest = works;
+  std::erase(rest, *country);
+  return fill_works(values, here, rest);
+}
+
+Step<void> Filler::fill_works(const Values& values, const Frame& here, const std::vector<std::size_t>& works) {
+  PV_ASSIGN(const std::vector<int> states, call_fill(values, here, works));
   // A date that this select does not offer: nothing was typed in this frame.
   for (std::size_t i = 0; i < works.size(); ++i)
     if (states[i] == kNoOption) return reject(works_[works[i]], Why::no_such_option);
-  for (std::size_t i = 0; i < works.size(); ++i) PV_TRY(finish(card, here, works_[works[i]], states[i]));
+  for (std::size_t i = 0; i < works.size(); ++i) PV_TRY(finish(values, here, works_[works[i]], states[i]));
   return {};
 }
 
 // One command for all fields of a frame, built in secret memory: fill([[index, text, expected], ...]).
-Step<std::vector<int>> Filler::call_fill(const CardValues& card, const Frame& frame,
+Step<std::vector<int>> Filler::call_fill(const Values& values, const Frame& frame,
                                          const std::vector<std::size_t>& works) {
-  SecretFrame command(kFillFrame);
+  std::vector<std::pair<SecretBytes, SecretBytes>> texts;
+  std::size_t size = 0;
+  for (const std::size_t i : works) {
+    const Candidate& pick = works_[i].pick;
+    texts.emplace_back(values.text(pick.field, pick.shape), values.expected(pick.field, pick.shape));
+    size += texts.back().first.size() + texts.back().second.size();
+  }
+  SecretFrame command(kFillFrame + kEscaped * size);
   const Cdp::Id id = cdp_.begin_secret(command, "Runtime.callFunctionOn", frame.session);
   command.plain("{")
       .plain(Page::call_head(frame, "fill"))
       .plain(",\"returnByValue\":true,\"userGesture\":true,\"arguments\":[{\"value\":[");
   for (std::size_t i = 0; i < works.size(); ++i) {
-    const Candidate& pick = works_[works[i]].pick;
-    const SecretBytes text = card.text(pick.field, pick.shape);
-    const SecretBytes expected = card.expected(pick.field, pick.shape);
+    const auto& [text, expected] = texts[i];
     command.plain(i == 0 ? "[" : ",[")
-        .plain(std::to_string(pick.index))
+        .plain(std::to_string(works_[works[i]].pick.index))
         .plain(",\"")
         .secret(text.reveal(SecretAccess{}));
     command.plain("\",\"").secret(expected.reveal(SecretAccess{})).plain("\"]");
@@ -113,7 +185,7 @@ Step<std::vector<int>> Filler::call_fill(const CardValues& card, const Frame& fr
   return out;
 }
 
-Step<void> Filler::finish(const CardValues& card, const Frame& frame, Work& work, int state) {
+Step<void> Filler::finish(const Values& values, const Frame& frame, Work& work, int state) {
   switch (state) {
     case kKept: return {};
     case kSelect: return step_select(frame, work);
@@ -128,15 +200,16 @@ Step<void> Filler::finish(const CardValues& card, const Frame& frame, Work& work
   if (work.pick.field == Field::exp)
     for (const Shape other : {Shape{0}, Shape{8}, Shape{1}}) shapes.push_back(other);
   if (work.pick.field == Field::exp_year)
-    shapes.push_back(Shape{static_cast<std::uint8_t>(work.pick.shape.bits ^ 8)});
+    shapes.push_back(Shape{work.pick.shape.bits ^ 8});
   for (const Shape shape : shapes) {
-    PV_ASSIGN(const bool kept, type_keys(card, frame, work, shape));
+    PV_ASSIGN(const bool kept, type_keys(values, frame, work, shape));
     if (kept) return {};
   }
   return reject(work, Why::not_kept);
 }
 
 Step<void> Filler::settle() {
+  PV_ASSIGN(const bool busy, listens());
   std::vector<std::pair<std::string, Cdp::Id>> asked;
   std::set<std::string> seen;
   for (const Work& work : works_) {
@@ -144,7 +217,7 @@ Step<void> Filler::settle() {
     const Frame* const frame = page_.frame(id);
     if (frame == nullptr) return stop(Outcome::navigated);
     if (seen.insert(id).second)
-      asked.emplace_back(id, page_.call(*frame, "settle", {argument(kSettleMs)}, true));
+      asked.emplace_back(id, page_.call(*frame, "settle", {argument(kSettleMs), argument(kSettleLongMs), argument(busy)}, true));
   }
   // Sent along, to save a round trip: an event or a dead world tells of later changes.
   PV_TRY(page_.confirm_documents());

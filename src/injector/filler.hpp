@@ -13,11 +13,12 @@ namespace popvault::injector {
 
 class Filler {
  public:
-  // `frames` as in Found.
-  Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames);
+  // `frames` as in Found. `absent` is reported with the picks.
+  Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames,
+         std::vector<FieldReport> absent = {});
 
   // All fields, one frame after the other. Fails with field_rejected or navigated; what was typed stays until clear().
-  Step<void> fill(const CardValues& card);
+  Step<void> fill(const Values& values);
   // Leaves the last field, gives the page a moment, and compares all fields and documents once more. Fails with
   // fields_missing when a required field for the holder's name is left empty.
   Step<void> settle();
@@ -25,7 +26,7 @@ class Filler {
   bool clear();
 
   bool typed() const { return typed_; }
-  // One report per pick; `failed` is why for the field that ended it.
+  // One report per field; boxes of one value are one field.
   std::vector<FieldReport> reports() const;
 
  private:
@@ -35,12 +36,17 @@ class Filler {
     bool left = false;  // after clear(): it still holds something
   };
 
-  Step<void> fill_frame(const CardValues& card, const std::vector<std::size_t>& works);
-  Step<std::vector<int>> call_fill(const CardValues& card, const Frame& frame,
+  void ask_documents();
+  Step<void> ask_listeners();
+  // The page listens for a field that is left, so that it may do something about it later.
+  Step<bool> listens();
+  Step<void> fill_frame(const Values& values, const std::vector<std::size_t>& works);
+  Step<void> fill_works(const Values& values, const Frame& frame, const std::vector<std::size_t>& works);
+  Step<std::vector<int>> call_fill(const Values& values, const Frame& frame,
                                    const std::vector<std::size_t>& works);
-  Step<void> finish(const CardValues& card, const Frame& frame, Work& work, int state);
+  Step<void> finish(const Values& values, const Frame& frame, Work& work, int state);
   Step<void> step_select(const Frame& frame, Work& work);
-  Step<bool> type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape);
+  Step<bool> type_keys(const Values& values, const Frame& frame, const Work& work, Shape shape);
   Step<bool> press(const Frame& frame, const Work& work, ByteView character);
   Step<bool> press_half(const Frame& frame, ByteView character, bool down);
   bool clear_by_finder();
@@ -64,6 +70,9 @@ class Filler {
   Page& page_;
   std::vector<Work> works_;
   std::vector<std::string> frames_;
+  std::vector<FieldReport> absent_;
+  std::vector<std::pair<std::string, Cdp::Id>> documents_;  // session, and the question for the document's object
+  std::vector<Cdp::Id> listeners_;
   bool typed_ = false;
   bool lacks_holder_ = false;
 };

@@ -19,6 +19,12 @@ Json argument(Json value) {
   return out;
 }
 
+ByteView line_of(ByteView text, std::int64_t line) {
+  std::string_view rest = as_text(text);
+  for (; line > 0 && rest.find('\n') != rest.npos; --line) rest.remove_prefix(rest.find('\n') + 1);
+  return as_bytes(rest.substr(0, rest.find('\n')));
+}
+
 // The length of the UTF-8 sequence that starts with `first`.
 std::size_t sequence_length(std::uint8_t first) {
   return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
@@ -121,14 +127,18 @@ Step<bool> Filler::press(const Frame& frame, const Work& work, ByteView characte
   return has_focus(frame, work);
 }
 
-Step<bool> Filler::type_keys(const CardValues& card, const Frame& frame, const Work& work, Shape shape) {
-  const SecretBytes text = card.text(work.pick.field, shape);
+Step<bool> Filler::type_keys(const Values& values, const Frame& frame, const Work& work, Shape shape) {
+  const SecretBytes text = values.text(work.pick.field, shape);
   PV_ASSIGN(const bool prepared, flag(frame, "prepare", work.pick.index));
   if (!prepared) return false;
   PV_ASSIGN(const bool here, frame_has_focus(frame, true));
   if (!here) return false;
   PV_TRY(erase(frame, work));
   ByteView rest = text.reveal(SecretAccess{});
+  if (has_forms(work.pick.field)) {
+    PV_ASSIGN(const std::optional<Json> form, page_.value(page_.call(frame, "form", {argument(work.pick.index)})));
+    rest = line_of(rest, form ? form->int_or(0) : 0);
+  }
   while (!rest.empty()) {
     const std::size_t size = std::min(sequence_length(rest.front()), rest.size());
     PV_ASSIGN(const bool focused, press(frame, work, rest.first(size)));

@@ -162,7 +162,7 @@ void Page::load_finder(Frame& frame) {
     if (!reply.ok) renew(loaded);
   });
   // In the same breath, to save a round trip. The name exists in the isolated world alone.
-  ask(frame, evaluate("popvault.scan()", true), [](Frame& scanned, const Cdp::Reply& reply) {
+  ask(frame, evaluate("popvault.scan(" + std::to_string(static_cast<int>(job_.kind)) + ")", true), [](Frame& scanned, const Cdp::Reply& reply) {
     scanned.scan = reply.result["result"]["value"];
   });
 }
@@ -202,7 +202,9 @@ void Page::ask_owner_node(Frame& frame, const std::string& session) {
 }
 
 void Page::ask_scan(const Frame& frame) {
-  ask(frame, call(frame, "scan"), [this](Frame& scanned, const Cdp::Reply& reply) {
+  Json kind;
+  kind.set("value", static_cast<int>(job_.kind));
+  ask(frame, call(frame, "scan", {kind}), [this](Frame& scanned, const Cdp::Reply& reply) {
     scanned.scan = reply.result["result"]["value"];
     if (!reply.ok) renew(scanned);
   });

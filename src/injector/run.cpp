@@ -13,7 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFindFor{1500};  // how long fields may take to appear
-constexpr milliseconds kCodeFor{400};   // and a code field, when number and expiry are there
+constexpr milliseconds kCodeFor{400};   // and what is still absent, when the rest is there
 constexpr milliseconds kLookEvery{40};
 constexpr milliseconds kClearFor{1500};  // after the daemon hung up or the time is over
 
@@ -32,11 +32,11 @@ Step<void> at_merchant(const Page& page) {
 }
 
 Step<Search> look_and_choose(Page& page, const Job& job) {
-  const Needs needs{job.has_cvc, job.has_holder};
+  const Needs needs = needs_of(job);
   PV_ASSIGN(Found found, look(page, job, false));
   PV_TRY(at_merchant(page));
   auto choice = choose(found.candidates, needs);
-  const bool lacking = !choice || choice->without_cvc;
+  const bool lacking = !choice || !choice->absent.empty();
   if (lacking || found.suspects) {
     PV_TRY(page.open_closed_roots());
     PV_ASSIGN(found, look(page, job, false));
@@ -44,8 +44,7 @@ Step<Search> look_and_choose(Page& page, const Job& job) {
   }
   if (!choice) return tl::unexpected(choice.error());
   // The page is still being made: what it asks for is not known yet.
-  if (choice->without_cvc && found.loading)
-    return stop(Outcome::fields_missing, {{Field::cvc, kNoOrigin, Why::missing}});
+  if (!choice->absent.empty() && found.loading) return stop(Outcome::fields_missing, choice->absent);
   return Search{std::move(*choice), std::move(found.frames)};
 }
 
@@ -60,7 +59,7 @@ Step<Search> search(Cdp& cdp, Page& page, const Job& job) {
   while (true) {
     auto found = look_and_choose(page, job);
     const auto passed = Clock::now() - began;
-    if (found && (!found->choice.without_cvc || passed >= kCodeFor)) return found;
+    if (found && (found->choice.absent.empty() || passed >= kCodeFor)) return found;
     if (!found && !may_pass(found.error().outcome)) return found;
     if (!found && passed >= kFindFor) break;
     const Clock::time_point next = Clock::now() + kLookEvery;
@@ -69,15 +68,14 @@ Step<Search> search(Cdp& cdp, Page& page, const Job& job) {
   // For the answer: is what is missing in a frame that the owner did not list?
   PV_ASSIGN(const Found all, look(page, job, true));
   PV_TRY(at_merchant(page));
-  auto choice = choose(all.candidates, {job.has_cvc, job.has_holder});
+  auto choice = choose(all.candidates, needs_of(job));
   if (!choice) return tl::unexpected(choice.error());
   // A frame of a listed origin is still to come: what the page asks for is not known.
-  if (choice->without_cvc && page.awaits_document())
-    return stop(Outcome::fields_missing, {{Field::cvc, kNoOrigin, Why::missing}});
+  if (!choice->absent.empty() && page.awaits_document()) return stop(Outcome::fields_missing, choice->absent);
   return Search{std::move(*choice), all.frames};
 }
 
-Step<CardValues> receive_card(Channel& channel, Cdp& cdp, const Job& job) {
+Step<Values> receive_values(Channel& channel, Cdp& cdp, const Job& job) {
   PV_ASSIGN(ControlMessage message, channel.receive([&] { return cdp.pump(); }));
   const auto notice = BundleNotice::decode(message.bytes);
   if (!notice || notice->id != job.id) {
@@ -86,16 +84,16 @@ Step<CardValues> receive_card(Channel& channel, Cdp& cdp, const Job& job) {
   }
   auto bundle = Bundle::receive(message.descriptor, job.id);
   if (!bundle) return stop(Outcome::failed);
-  auto card = CardValues::create(std::move(*bundle), job.has_cvc, job.has_holder);
-  if (!card) return stop(Outcome::failed);
-  return std::move(*card);
+  auto values = Values::create(std::move(*bundle), job);
+  if (!values) return stop(Outcome::failed);
+  return std::move(*values);
 }
 
 Step<void> type_and_settle(Channel& channel, Cdp& cdp, Page& page, const Job& job, Filler& filler) {
   if (!channel.send(Ready{job.id, filler.reports()}.encode())) return stop(Outcome::stopped);
-  PV_ASSIGN(const CardValues card, receive_card(channel, cdp, job));
+  PV_ASSIGN(const Values values, receive_values(channel, cdp, job));
   if (page.changed()) return stop(Outcome::navigated);
-  PV_TRY(filler.fill(card));
+  PV_TRY(filler.fill(values));
   return filler.settle();
 }
 
@@ -113,7 +111,10 @@ Done fill(Channel& channel, const Job& job) {
   auto found = search(cdp, page, job);
   if (!found) return ended(found.error());
 
-  Filler filler(cdp, page, std::move(found->choice.picks), std::move(found->frames));
+  // Part of a login is often asked for on the next page.
+  std::vector<FieldReport> absent;
+  if (job.kind == Kind::login) absent = std::move(found->choice.absent);
+  Filler filler(cdp, page, std::move(found->choice.picks), std::move(found->frames), std::move(absent));
   const auto filled = type_and_settle(channel, cdp, page, job, filler);
   done.outcome = filled ? Outcome::filled : filled.error().outcome;
   done.typed = filler.typed();

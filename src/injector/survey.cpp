@@ -9,7 +9,8 @@ struct Point {
   double x = 0, y = 0;
 };
 
-// A row of finder/scan.js: index, field, tier, why, shape, group, required, in view, x, y, repeats.
+// A row of finder/scan.js: index, field, tier, why, shape, group, required, in view, x, y, repeats, set,
+// part, section.
 struct Row {
   Candidate candidate;
   bool in_view = false;
@@ -18,20 +19,23 @@ struct Row {
 
 std::optional<Row> read_row(const Json& json) {
   const Json::Array* const cells = json.array();
-  if (cells == nullptr || cells->size() != 11) return std::nullopt;
+  if (cells == nullptr || cells->size() != 14) return std::nullopt;
   const auto number = [&](std::size_t i) { return (*cells)[i].int_or(-1); };
   if (number(0) < 0 || number(0) > 100'000 || number(1) < 0 || number(1) >= kFieldCount || number(3) < 0 ||
-      number(3) >= kWhyCount || number(4) < 0 || number(4) > 255)
+      number(3) >= kWhyCount || number(11) < 0 || number(12) < 0 || number(13) < 0 || number(4) < 0 || number(4) >= 1 << 19)
     return std::nullopt;
   Row out;
   out.candidate.index = static_cast<int>(number(0));
   out.candidate.field = static_cast<Field>(number(1));
   out.candidate.tier = static_cast<int>(number(2));
   out.candidate.why = static_cast<Why>(number(3));
-  out.candidate.shape = Shape{static_cast<std::uint8_t>(number(4))};
+  out.candidate.shape = Shape{static_cast<std::uint32_t>(number(4))};
   out.candidate.group = static_cast<int>(number(5));
   out.candidate.required = number(6) == 1;
   out.candidate.repeats = number(10) == 1;
+  out.candidate.set = static_cast<int>(number(11));
+  out.candidate.part = static_cast<int>(number(12));
+  out.candidate.section = static_cast<int>(number(13));
   out.in_view = number(7) == 1;
   out.at = {(*cells)[8].number().value_or(-1), (*cells)[9].number().value_or(-1)};
   return out;

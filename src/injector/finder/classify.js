@@ -1,4 +1,5 @@
-// What an element says about itself, and which card field that makes it.
+// What an element says about itself, and which field that makes it: those of a card here, the others in identity.js and
+// login.js.
 
 const TOKENS = {
   'cc-number': FIELD.number, 'cc-exp': FIELD.exp, 'cc-exp-month': FIELD.expMonth, 'cc-exp-year': FIELD.expYear,
@@ -104,14 +105,19 @@ const byWords = (el, list) => {
   return null;
 };
 
+// An element that is edited as a document is: the outermost one.
+const isRich = el => !/^(INPUT|SELECT|TEXTAREA)$/.test(el.tagName);
 const isControl = el => el.tagName === 'SELECT' ? !el.multiple
-    : el.tagName === 'INPUT' && /^(text|tel|number|password|search|url|email|month)$/.test(el.type);
+    : el.tagName === 'INPUT' ? /^(text|tel|number|password|search|url|email|month)$/.test(el.type)
+    : el.tagName === 'TEXTAREA' ? kind === KIND.identity
+    : el.isContentEditable && !el.parentElement?.isContentEditable;
+const CONTROLS = 'input,select,textarea,[contenteditable]';
 
 // Also without a disabled fieldset around it.
-const editable = el => !el.matches(':disabled') && !el.readOnly;
+const editable = el => !el.matches(':disabled') && !el.readOnly &&
+    el.getAttribute('aria-disabled') !== 'true' && (!isRich(el) || el.getAttribute('aria-readonly') !== 'true');
 
-const classify = el => {
-  const list = signals(el);
+const classifyCard = (el, list) => {
   const named = token(el);
   if (named === -1 || isOther(list)) return null;
   let found = named !== null && named >= 0 ? {field: named, tier: TIER.token} : byWords(el, list);
@@ -124,8 +130,15 @@ const classify = el => {
     found = {field: part, tier: found ? found.tier : TIER.near};
   }
   if (!found) return null;
+  if (isRich(el) && found.tier === TIER.near) return null;
   // A search box or a month picker only where the standard's token or the date itself says so.
   if (/^(search|url|email)$/.test(el.type) && found.tier !== TIER.token) return null;
   if (el.type === 'month' && found.field !== FIELD.exp) return null;
   return {...found, shape: shapeOf(el, found.field, list), wrong: !editable(el), repeats: list.some(s => IS_REPEAT.test(s.text))};
+};
+
+// {field, tier, shape, wrong, repeats, section}, or null for what is no field of the record's kind.
+const classify = el => {
+  const list = signals(el);
+  return kind === KIND.card ? classifyCard(el, list) : kind === KIND.identity ? classifyIdentity(el, list) : classifyLogin(el, list);
 };

@@ -25,9 +25,30 @@ const optionYear = option => {
   return 0;
 };
 
+// {month, year} of an option that is both, such as "04 / 31", "April 2031" or the value "2031-04"; else null.
+const optionDate = option => {
+  for (const text of [option.label || option.text, option.value]) {
+    const plain = words(text);
+    const at = plain.match(/^(\d{1,2}) (20\d\d|\d\d)$/) || plain.match(/^(\d\d)(20\d\d|\d\d)$/);
+    const back = plain.match(/^(20\d\d) ?(\d{1,2})$/);
+    const named = plain.match(/(?:^| )(20\d\d)(?: |$)/);
+    const month = at ? +at[1] : back ? +back[2] : named ? MONTHS.findIndex(names => names.test(plain)) + 1 : 0;
+    const year = at ? +at[2] % 100 : back ? +back[1] % 100 : named ? +named[1] % 100 : 0;
+    if (month >= 1 && month <= 12) return {month, year: 2000 + year};
+  }
+  return null;
+};
+const isDateSelect = options => {
+  const dates = options.map(optionDate).filter(Boolean);
+  const soon = new Date().getFullYear() - 1;
+  return dates.length >= 12 && dates.length >= options.length - 2 && new Set(dates.map(date => date.year)).size > 1 &&
+      dates.every(({year}) => year >= soon && year <= soon + 30);
+};
+
 // Which part of an expiry date a select offers: a field, or null.
 const selectPart = el => {
-  const options = [...el.options].slice(0, 200);
+  const options = [...el.options].slice(0, 500);
+  if (isDateSelect(options)) return FIELD.exp;
   const months = new Set(options.map(optionMonth).filter(Boolean));
   if (months.size === 12 && options.length <= 14) return FIELD.expMonth;
   const years = options.map(optionYear).filter(Boolean);
@@ -38,7 +59,9 @@ const selectPart = el => {
 };
 
 // Shape: bits 0-2 the separator (0 none, 1 "/", 2 " / ", 3 "-", 4 " ", 5 "."), 8: four-digit year, 16: year first,
-// 32: number in groups of four, 64: given name alone, 128: family name alone.
+// 32: number in groups of four, 64: given name alone, 128: family name alone. Of a box among several, from bit 8 on:
+// how many characters stand before it (5 bits), how many it takes (5 bits), and 1 << 18 for the last one, which takes the
+// rest. Of an identity's field: 1 without the country's prefix, 2 the prefix alone, 4 both address lines.
 const SAMPLES = [['12/30', 1], ['12 / 30', 2], ['12/2030', 9], ['1230', 0], ['122030', 8], ['12 / 2030', 10],
   ['12-30', 3], ['12-2030', 11], ['2030-12', 27]];
 const shapeOfText = raw => {
@@ -95,6 +118,7 @@ const shapeOf = (el, field, list) => {
     const given = list.some(s => IS_GIVEN.test(s.text)), family = list.some(s => IS_FAMILY.test(s.text));
     return given === family ? 0 : given ? 64 : 128;
   }
-  if (field === FIELD.number && el.pattern && !matches(el, '4242424242424242') && matches(el, '4242 4242 4242 4242')) return 32;
+  if (field === FIELD.number && el.pattern && !(el.maxLength > 0 && el.maxLength < 19) &&
+      !matches(el, '4242424242424242') && matches(el, '4242 4242 4242 4242')) return 32;
   return 0;
 };

@@ -1,14 +1,17 @@
-// The finder: finds card fields in one document, fills them and reads them back. The files of this folder are put
+// The finder: finds the fields of a card, an identity or a login in one document, fills them and reads them back. The files of this folder are put
 // together, in the order of CMakeLists.txt, into one function whose `api` is kept.
 //
 // Runs in an isolated world: the page's scripts share the DOM with it, but not its objects, prototypes or
 // variables. The injector evaluates this file once per document and keeps the object it returns; every later
 // call goes through that object, so a call can reach no other document. What goes back is numbers and flags
-// only, never a value and never text of the page.
+// only, never a value and never text of the page, but for the few characters of a price.
 //
 // The numbers are those of Field and Why in rpc/injector_protocol.hpp, and of Shape in src/injector/values.hpp.
 
-const FIELD = {number: 0, exp: 1, expMonth: 2, expYear: 3, cvc: 4, holder: 5};
+const FIELD = {number: 0, exp: 1, expMonth: 2, expYear: 3, cvc: 4, holder: 5,
+  name: 6, givenName: 7, familyName: 8, email: 9, phone: 10, address: 11, address2: 12, city: 13, state: 14, postalCode: 15,
+  country: 16, username: 17, password: 18, totp: 19};
+const KIND = {card: 0, identity: 1, login: 2};
 const WHY = {ok: 0, missing: 1, hidden: 2, tooSmall: 3, covered: 4, wrongType: 7, notKept: 8, noOption: 9};
 // How sure a match is. A token of the HTML standard beats a name or label, which beats a placeholder, which
 // beats text that only stands nearby.
