@@ -6,6 +6,7 @@
 #include <set>
 
 #include "injector/filler.hpp"
+#include "injector/price.hpp"
 
 namespace popvault::injector {
 namespace {
@@ -110,6 +111,7 @@ Done fill(Channel& channel, const Job& job) {
   if (const auto attached = page.attach(); !attached) return ended(attached.error());
   auto found = search(cdp, page, job);
   if (!found) return ended(found.error());
+  if (const auto priced = check_price(page, job); !priced) return ended(priced.error());
 
   // Part of a login is often asked for on the next page.
   std::vector<FieldReport> absent;
