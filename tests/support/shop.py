@@ -42,7 +42,7 @@ def luhn(number):
 
 class Server:
     """One HTTP server on a free port of 127.0.0.1; `answer(handler, method, path, query, body)` gives (status, type,
-    bytes)."""
+    bytes), and further headers if there are any."""
 
     def __init__(self, answer):
         class Handler(BaseHTTPRequestHandler):
@@ -51,8 +51,10 @@ class Server:
             def _serve(self, method):
                 parts = urllib.parse.urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, kind, data = answer(self, method, parts.path, dict(urllib.parse.parse_qsl(parts.query)), body)
+                status, kind, data, *more = answer(self, method, parts.path, dict(urllib.parse.parse_qsl(parts.query)), body)
                 self.send_response(status)
+                for name, value in (more[0] if more else {}).items():
+                    self.send_header(name, value)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
                 self.send_header("Cache-Control", "no-store")
@@ -64,6 +66,9 @@ class Server:
 
             def do_POST(self):
                 self._serve("POST")
+
+            def do_OPTIONS(self):
+                self._serve("OPTIONS")
 
             def log_message(self, *_):
                 pass

@@ -1,0 +1,208 @@
+"""One purchase after another through the whole product, at one strength, from an agent's side.
+
+    with checkout_for("wire") as checkout:
+        page = checkout.open(checkout.sites.site("elements_three"))
+        answer = checkout.fill(page)      # {"status": ...} or {"refused": reason}
+        checkout.press_pay(page)
+        checkout.arrived(page)            # the request that reached the processor
+
+`Attached` is a Chromium of its own with a debugging port (dom, wire_attached); `Guarded` is `popvault browser` (wire, sealed). Each has
+one home, one daemon and one browser; purchases are approved by the policy.
+"""
+
+import os
+import time
+
+from support import scan
+from support.cdp import Browser, CdpError
+from support.chromium import Chromium
+from support.home import PASSPHRASE, Home
+from support.rpc import RpcError
+from support.sites import Sites
+
+# A number that no test, page or alias uses, so that a find is a find.
+CARD = {"number": "4539178253096149", "exp_month": "11", "exp_year": "2033", "cvv": "862", "holder": "Ada Lovelace"}
+AGENTS = 6  # each may ask 60 times at once
+
+
+class Page:
+    """A tab of the agent's and the site it shows."""
+
+    def __init__(self, session, site, since):
+        self.session, self.site, self.since = session, site, since
+        self.target_id = session.target_id
+        self.pay_at = None
+
+
+class Checkout:
+    strength = None
+
+    def __init__(self, strength, card=None, sites=None):
+        self.strength = strength
+        self.fields = {**CARD, **(card or {})}
+        self.home = Home()
+        self.sites = sites or Sites()
+        self._own_sites = sites is None
+        self._browsers = []
+        self._count = 0
+        try:
+            self.home.start()
+            self.home.make_vault()
+            self.card = self.home.add_card(**self.fields)
+            self.set("allow_loopback_http", "true")
+            self._enrol()
+            self.keys = []
+            for number in range(AGENTS):
+                name = "agent%d" % number
+                self.keys.append(self.home.add_agent(name)["key"])
+                self._policy(name)
+            self.start_browser()
+            self.browser = self.client()
+        except BaseException:
+            self.close()
+            raise
+
+    # What the two kinds do differently.
+
+    def _enrol(self):
+        pass
+
+    def start_browser(self):
+        raise NotImplementedError
+
+    def profile(self):
+        """The browser's profile folder."""
+        raise NotImplementedError
+
+    def stop_browser(self):
+        raise NotImplementedError
+
+    # The owner's part.
+
+    def set(self, key, value):
+        return self.home.cli("config", "set", key, value, passphrase=PASSPHRASE)
+
+    def _policy(self, name):
+        more = ["--ask-above", "1000.00", *self._more_policy()]
+        hosted = self.sites.site("hosted_checkout")
+        args = ["policy", "set", name, "--merchant", self.sites.origin("shop")]
+        for origin in self.sites.processors():
+            args += ["--processor", "%s=%s" % (self.sites.origin("shop"), origin)]
+        args += ["--merchant", hosted.merchant]
+        args += ["--per-use", "100.00", "--per-day", "5000.00", "--per-month", "50000.00", "--currency", "USD", "--strength", self.strength,
+                 "--no-kill", "--uses-per-hour", "10000", "--record", "*", "--unlisted", "deny", "--expires", "never", *more]
+        return self.home.cli(*args, passphrase=PASSPHRASE)
+
+    def _more_policy(self):
+        return []
+
+    # The agent's part.
+
+    def client(self):
+        """A further CDP client at the agents' endpoint."""
+        browser = Browser(self.port)
+        self._browsers.append(browser)
+        return browser
+
+    def agent(self):
+        self._count += 1
+        return self.home.agent(self.keys[self._count % len(self.keys)])
+
+    def open(self, site, browser=None, ready=True):
+        """The site's page in a new tab, ready to be filled."""
+        since = len(self.sites.requests)
+        session = (browser or self.browser).open(site.url)
+        if ready and site.where != "top":
+            session.wait_for("window.ready")
+        page = Page(session, site, since)
+        if site.where != "top":
+            page.pay_at = where_is(session, "#pay")
+        return page
+
+    def fill(self, page, **more):
+        """purchase.request and purchase.fill; the answer, or {"refused": reason}."""
+        site = page.site
+        with self.agent() as agent:
+            asked = agent.call("purchase.request", record=self.card["id"], amount_minor=100, currency="USD", merchant_origin=site.merchant,
+                               reason="A book", idempotency_key="key-%d-%d" % (os.getpid(), self._count))
+            if asked["status"] != "approved":
+                return {"refused": asked.get("reason") or asked["status"], "purchase": asked["purchase"]}
+            page.purchase = asked["purchase"]
+            try:
+                return agent.call("purchase.fill", purchase=asked["purchase"], page={"target_id": page.target_id}, **more)
+            except RpcError as error:
+                return {"refused": error.reason, "purchase": asked["purchase"], "data": error.data}
+
+    def press_pay(self, page):
+        """A mouse click on the page's button, as an agent gives it."""
+        at = page.pay_at or where_is(page.session, "#pay")
+        for kind in ("mousePressed", "mouseReleased"):
+            page.session.call("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1)
+
+    def arrived(self, page, patience=10.0):
+        """The first request that reached the processor's endpoint since the page was opened, or None."""
+        return self.sites.wait_arrival(page.site, page.since, patience)
+
+    def shut(self, page):
+        try:
+            self.browser.call("Target.closeTarget", {"targetId": page.target_id})
+        except (CdpError, OSError):
+            pass
+
+    # What may be nowhere.
+
+    def needles(self):
+        return scan.number_needles(self.fields["number"])
+
+    def close(self):
+        things = [*[browser.close for browser in self._browsers], self.stop_browser, self.home.remove]
+        if self._own_sites:
+            things.append(self.sites.stop)
+        for thing in things:
+            try:
+                thing()
+            except (OSError, AttributeError, CdpError):
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Attached(Checkout):
+    """A Chromium that the owner enrolled: agents use its debugging port themselves."""
+
+    chromium = None
+
+    def start_browser(self):
+        self.chromium = Chromium()
+        self.port = self.chromium.port
+        self.set("browser.endpoint", self.chromium.endpoint)
+
+    def profile(self):
+        return self.chromium.profile
+
+    def stop_browser(self):
+        if self.chromium:
+            self.chromium.stop()
+
+
+def checkout_for(strength, **more):
+    return (Attached if strength in ("dom", "wire_attached") else Guarded)(strength, **more)
+
+
+def where_is(session, selector):
+    return session.evaluate("(() => { const r = document.querySelector('%s').getBoundingClientRect();"
+                            "return [r.x + r.width / 2, r.y + r.height / 2]; })()" % selector)
+
+
+def wait_for(condition, patience=10.0):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    return None

@@ -1,0 +1,267 @@
+"""The checkout pages of tests/e2e/sites, served from origins of their own, and processors that record what came in.
+
+    with Sites() as sites:
+        site = sites.site("elements_three")
+        site.url                  # http://shop.localhost:PORT/elements_three
+        sites.arrivals(site)      # requests that reached its processor's endpoint: Request(host, method, path, headers, body)
+        sites.elsewhere(site)     # every other request with a body or query, wherever it went
+
+Each NAME.localhost is a site of its own for Chromium, so frames of other names are out-of-process. All of it is one server on
+127.0.0.1; what comes in is kept in memory only.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import re
+import threading
+import time
+import urllib.parse
+from collections import namedtuple
+
+from support.programs import SOURCE
+from support.shop import Server
+
+FOLDER = os.path.join(SOURCE, "tests", "e2e", "sites")
+Request = namedtuple("Request", "host method path headers body")
+
+# page -> (processor that gets the card, its endpoint, who else's frames hold fields, how it is sealed)
+#   where: "frame" fields in processors' frames, "page" fields in the merchant's document, "mixed" both
+#   wire: the request can be replaced by a recipe; else sealed only
+Page = namedtuple("Page", "name psp path where wire")
+PAGES = {page.name: page for page in [
+    Page("elements_three", "elements", "/v1/tokens", "frame", True),
+    Page("payment_element", "element", "/v1/payment_intents/pi_test1/confirm", "frame", True),
+    Page("hosted_checkout", "hosted", "/v1/payment_methods", "top", True),
+    Page("hosted_graphql", "graphql", "/graphql", "frame", True),
+    Page("web_payments", "square", "/v2/card-nonce", "frame", True),
+    Page("order_fields", "orders", "/v2/checkout/orders/ORDER1/confirm-payment-source", "frame", True),
+    Page("card_sessions", "sessions", "/sessions", "frame", True),
+    Page("token_frames", "tokens", "/tokens", "frame", True),
+    Page("js_token", "js-token", "/js/v1/token", "frame", True),
+    Page("components", "components", "/v1/card-tokens", "frame", True),
+    Page("multipart", "multipart", "/vault/store", "frame", True),
+    Page("one_line", "line", "/v1/sources", "frame", True),
+    Page("lazy_frame", "line", "/v1/sources", "frame", True),
+    Page("nested_frame", "inner", "/cards/tokens", "frame", True),
+    Page("three_d_secure", "js-token", "/js/v1/token", "frame", True),
+    Page("methods_frame", "methods", "/v1/payment_methods/restricted.json", "mixed", True),
+    Page("sealed_fields", "shop", "/payments", "frame", False),
+    Page("sealed_form", "shop", "/charge", "page", False),
+    Page("plain_post", "shop", "/charge", "page", False),
+    Page("accept", "accept", "/xml/v1/request.api", "page", True),
+    *[Page(name, "direct", "/tokens", "page", True) for name in (
+        "masked", "controlled", "model", "blur_validation", "shadow_open", "shadow_closed", "split_boxes", "combined_select",
+        "month_year_selects", "editable", "multi_step", "modal_frame", "xhr_form")],
+]}
+# Frames of these stand around or beside the form.
+ALSO = {"nested_frame": ["outer"], "three_d_secure": ["acs"], "sealed_fields": ["sealed-fields"]}
+HTML = "text/html; charset=utf-8"
+SHELL = ("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Checkout - %s</title>\n"
+         "<style>body{font:16px sans-serif;margin:20px}[data-mount]{max-width:420px;min-height:46px}[data-mount] iframe{width:400px;border:1px solid #bbb}"
+         "[data-mount] iframe:not([height]){height:44px}input,select{font-size:16px;height:28px}button{height:36px;min-width:90px}"
+         "</style></head>\n<body>\n<h1>Checkout</h1>\n%s\n<p id=\"result\" role=\"status\"></p>\n</body></html>\n")
+
+
+def _prime(bits, source):
+    while True:
+        n = source.getrandbits(bits) | (3 << (bits - 2)) | 1
+        if n % 65537 == 1 or any(n % p == 0 for p in (3, 5, 7, 11, 13, 17, 19, 23, 29)):
+            continue
+        d, s = n - 1, 0
+        while d % 2 == 0:
+            d, s = d // 2, s + 1
+        for _ in range(16):
+            x = pow(source.randrange(2, n - 1), d, n)
+            if x in (1, n - 1):
+                continue
+            if not any((x := x * x % n) == n - 1 for _ in range(s - 1)):
+                break
+        else:
+            return n
+
+
+class Rsa:
+    """The key pair of the processors that encrypt in the page; RSA-OAEP with SHA-256, to be opened without a library."""
+
+    def __init__(self):
+        source = random.SystemRandom()
+        p, q = _prime(512, source), _prime(512, source)
+        self.n, self.d = p * q, pow(65537, -1, (p - 1) * (q - 1))
+
+    def jwk(self):
+        text = base64.urlsafe_b64encode(self.n.to_bytes(128, "big")).rstrip(b"=").decode()
+        return json.dumps({"kty": "RSA", "alg": "RSA-OAEP-256", "ext": True, "e": "AQAB", "n": text})
+
+    def open(self, sealed):
+        block = pow(int.from_bytes(base64.b64decode(sealed), "big"), self.d, self.n).to_bytes(128, "big")
+
+        def mask(seed, size):
+            out = b"".join(hashlib.sha256(seed + i.to_bytes(4, "big")).digest() for i in range(size // 32 + 1))
+            return out[:size]
+
+        masked_seed, masked = block[1:33], block[33:]
+        seed = bytes(a ^ b for a, b in zip(masked_seed, mask(masked, 32)))
+        data = bytes(a ^ b for a, b in zip(masked, mask(seed, 95)))
+        if block[0] != 0 or data[:32] != hashlib.sha256(b"").digest():
+            raise ValueError("not sealed for this key")
+        return data[32:].split(b"\1", 1)[1].decode()
+
+
+class Site:
+    def __init__(self, sites, page):
+        self.name, self.psp, self.path, self.where, self.wire = page
+        origin = sites.origin("hosted") if self.where == "top" else sites.origin("shop")
+        self.merchant = origin
+        self.url = origin + ("/pay?back=" + sites.origin("shop") + "/thanks" if self.where == "top" else "/" + self.name)
+        self.host = self.psp
+        self.fields = [self.psp] if self.psp != "shop" else []
+        self.processors = [sites.origin(name) for name in [*self.fields, *ALSO.get(self.name, [])]]
+        if self.where == "top":
+            self.processors = []
+
+
+class Sites:
+    def __init__(self):
+        self.requests = []  # all that came in, in order
+        self.behave = {}    # host -> "echo", "quote", "metadata", "redirect", "header": what a hostile processor does
+        self.pages = {}     # (host, path) -> HTML, or (status, headers, bytes), or a function of the request giving either
+        self.rsa = Rsa()
+        self._lock = threading.Lock()
+        self.server = Server(self._answer)
+        self.port = self.server.port
+
+    def origin(self, host):
+        return "http://%s.localhost:%d" % (host, self.port)
+
+    def site(self, name):
+        return Site(self, PAGES[name])
+
+    def all(self):
+        return [self.site(name) for name in PAGES]
+
+    def processors(self):
+        return sorted({origin for site in self.all() for origin in site.processors})
+
+    # What came in.
+
+    def arrivals(self, site, since=0):
+        return [r for r in self.requests[since:] if r.host == site.host and r.method == "POST" and r.path.split("?")[0] == site.path]
+
+    def elsewhere(self, site, since=0):
+        return [r for r in self.requests[since:] if not (r.host == site.host and r.path.split("?")[0] == site.path)]
+
+    def wait_arrival(self, site, since=0, patience=10.0):
+        end = time.monotonic() + patience
+        while not self.arrivals(site, since):
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.02)
+        return self.arrivals(site, since)[0]
+
+    def card(self, request):
+        """What a processor finds in a request to its endpoint: its texts and numbers, by name; sealed ones opened."""
+        kind = request.headers.get("content-type", "")
+        if kind.startswith("application/x-www-form-urlencoded"):
+            found = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True))
+        elif kind.startswith("multipart/form-data"):
+            parts = request.body.split(b"--" + kind.split("boundary=")[1].encode())[1:-1]
+            found = {re.search(rb'name="([^"]*)"', part).group(1).decode(): part.split(b"\r\n\r\n", 1)[1][:-2].decode() for part in parts}
+        else:
+            found = {}
+
+            def walk(value, name):
+                if isinstance(value, dict):
+                    for key, inner in value.items():
+                        walk(inner, key)
+                else:
+                    found[name] = str(value)
+
+            walk(json.loads(request.body), "")
+        for name, value in found.items():
+            if name.startswith("encrypted"):
+                found[name] = self.rsa.open(value)
+        return found
+
+    # The server.
+
+    def _text(self, *names):
+        with open(os.path.join(FOLDER, *names), encoding="utf-8") as file:
+            text = file.read()
+        return re.sub(r"@([a-z_]+)@", lambda m: self.rsa.jwk() if m.group(1) == "jwk" else self.origin(m.group(1).replace("_", "-")), text)
+
+    def _answer(self, handler, method, path, query, body):
+        host = handler.headers.get("Host", "").split(":")[0].rstrip(".")
+        host = host[:-len(".localhost")] if host.endswith(".localhost") else host
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        request = Request(host, method, handler.path, headers, body)
+        with self._lock:
+            self.requests.append(request)
+        found = self._respond(request, path)
+        if isinstance(found, str):
+            found = (200, HTML, found.encode())
+        status, kind, data, *more = found
+        origin = headers.get("origin")
+        open_to_all = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Headers": "content-type, authorization, x-public-key",
+                       "Access-Control-Allow-Methods": "POST", "Access-Control-Expose-Headers": "X-Debug"} if origin else {}
+        return status, kind, data, {**open_to_all, **(more[0] if more else {})}
+
+    def _respond(self, request, path):
+        planned = self.pages.get((request.host, path))
+        if planned is not None:
+            return planned(request) if callable(planned) else planned
+        if request.method == "OPTIONS":
+            return 204, "text/plain", b""
+        if request.method == "GET":
+            return self._page(request.host, path)
+        # The 204 of a beacon, the receipt of a shop, the token of a processor.
+        if request.host == "shop":
+            return 200, HTML, b"<!doctype html><title>Thank you</title><p>Thank you."
+        body = request.body.decode("utf-8", "replace")
+        how = self.behave.get(request.host)
+        if how == "echo":
+            return 200, "application/json", json.dumps({"id": "tok_echo", "sent": body}).encode()
+        if how == "quote":
+            return 402, "application/json", json.dumps({"error": {"message": "Your card " + body + " was declined"}}).encode()
+        if how == "metadata":
+            return 200, "application/json", json.dumps({"id": "tok_1", "metadata": {"raw": base64.b64encode(request.body).decode()}}).encode()
+        if how == "grouped":
+            number = re.search(r"\d{4}[ +-]?\d{4}[ +-]?\d{4}[ +-]?\d{4}", urllib.parse.unquote_plus(body))
+            plain = re.sub(r"\D", "", number.group(0)) if number else ""
+            return 200, "application/json", json.dumps({"id": "tok_1", "display": "-".join(re.findall("....", plain))}).encode()
+        if how == "redirect":
+            return 307, "text/plain", b"", {"Location": self.origin("evil") + "/take"}
+        if how == "redirect-302":
+            return 302, "text/plain", b"", {"Location": self.origin("evil") + "/take?" + urllib.parse.quote(body)}
+        if how == "header":
+            return 200, "application/json", b'{"id": "tok_1"}', {"X-Debug": urllib.parse.quote(body)}
+        return 200, "application/json", json.dumps({"id": "tok_%d" % len(self.requests)}).encode()
+
+    def _page(self, host, path):
+        name = path.strip("/")
+        if path.startswith("/lib/") and re.fullmatch(r"/lib/[a-z]+\.js", path):
+            return 200, "text/javascript; charset=utf-8", self._text("lib", name[4:]).encode()
+        if path == "/processor.js":
+            return 200, "text/javascript; charset=utf-8", self._text("processors", host.replace("-", "_") + ".js").encode()
+        if path == "/frame":
+            return self._text("frames", "frame.html")
+        if (host, path) in (("outer", "/outer"), ("acs", "/challenge")):
+            return self._text("frames", name + ".html")
+        if (host, path) == ("hosted", "/pay"):
+            return self._text("frames", "hosted.html")
+        if re.fullmatch("[a-z_]+", name) and os.path.exists(os.path.join(FOLDER, "pages", name + ".html")):
+            return SHELL % (name.replace("_", " "), self._text("pages", name + ".html"))
+        if host in ("shop", "evil", "hosted"):
+            return "<!doctype html><title>%s</title><p>Nothing to see." % name
+        return 404, "text/plain", b"not found"
+
+    def stop(self):
+        self.server.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
