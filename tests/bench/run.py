@@ -14,11 +14,13 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 import daemon  # noqa: E402
 import fills  # noqa: E402
 import gate  # noqa: E402
+import guarded  # noqa: E402
 import vault  # noqa: E402
 from measure import table, write_json  # noqa: E402
 from playwright import Playwright  # noqa: E402
 from support.home import PASSPHRASE  # noqa: E402
 from support.market import Market  # noqa: E402
+from support.shop import Shop  # noqa: E402
 
 
 def say(text):
@@ -64,6 +66,9 @@ def measure(order):
     rows, around = [], {}
     if order.part in ("all", "purchases"):
         rows, around = purchases(order)
+    if order.part in ("all", "guard"):
+        with Shop() as shop:
+            rows += guarded.rows(shop, order.rounds, say)
     if order.part in ("all", "gate"):
         rows += gate.rows(order.rounds, say)
     if order.part in ("all", "vault"):
@@ -74,7 +79,7 @@ def measure(order):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench")
-    parser.add_argument("--part", choices=("all", "purchases", "vault", "gate"), default="all", help="what to measure (default all)")
+    parser.add_argument("--part", choices=("all", "purchases", "guard", "vault", "gate"), default="all", help="what to measure (default all)")
     parser.add_argument("--records", type=int, metavar="N",
                         help="records of the large vault, 100 to 100000 (default 10000 with --part vault, else 1000)")
     parser.add_argument("--playwright", action="store_true", help="install stock Playwright (npm) if it is not there")
