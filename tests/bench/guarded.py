@@ -110,7 +110,7 @@ def throughput(folder, url, rounds):
     program = os.path.join(folder, "chromium")
     shutil.copyfile(os.path.join(HERE, "relay.py"), program)
     os.chmod(program, stat.S_IRWXU)
-    with Guard(program=program) as guard:
+    with Guard(browser=program) as guard:
         page = quick(guard.port).open(url)
         socket = page.browser.socket
 
@@ -151,7 +151,7 @@ def idle_clients(guard, url):
     """Clients as Playwright makes them: attached to everything, with the usual domains enabled on one page."""
     watcher = Browser(guard.port)
     page = watcher.open(url)
-    everything = [guard.pid, *descendants(guard.pid)]
+    everything = [guard.process.pid, *descendants(guard.process.pid)]
     time.sleep(1)
     before = {pid: pss(pid) for pid in everything}
     clients = []
@@ -169,11 +169,11 @@ def idle_clients(guard, url):
         client.close()
     page.close()
     watcher.close()
-    own = (after[guard.pid] - before[guard.pid]) / 1024 / IDLE
+    own = (after[guard.process.pid] - before[guard.process.pid]) / 1024 / IDLE
     whole = (sum(after.values()) - sum(before.values())) / 1024 / IDLE
     return [Fact("memory of an idle client", "%.2f MiB in the guard, %.2f with the browser, at most %d: %s" % (
         own, whole, EACH, "held" if whole <= EACH else "NOT held"), guard_mib=round(own, 3), whole_mib=round(whole, 3)),
-        Fact("  of the guard without clients", "%.1f MiB" % (before[guard.pid] / 1024), mib=round(before[guard.pid] / 1024, 2))]
+        Fact("  of the guard without clients", "%.1f MiB" % (before[guard.process.pid] / 1024), mib=round(before[guard.process.pid] / 1024, 2))]
 
 
 def rows(site, rounds, say):

@@ -17,6 +17,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import stock
 from support.chromium import Chromium
+from support.guard import Guard
 from support.shop import HTML, Server
 from support.tap import Tap
 
@@ -212,6 +213,10 @@ class McpClient:
 CLIENTS = {"playwright": stock.Script, "puppeteer": stock.Script, "remote_interface": stock.Script, "mcp": McpClient}
 
 
+# What a client runs into at any browser: it tidies up what a navigation took away.
+_ORDINARY = ("Cannot find context with specified id", "Session with given id not found.", "Could not find object with given id")
+
+
 class Endpoint:
     """What both browsers must do. `guarded` says whose endpoint it is."""
 
@@ -242,6 +247,8 @@ class Endpoint:
         """What was refused to a client that did nothing but its ordinary work goes where it can be looked at."""
         if self.guarded and self.tap.refused:
             for (method, text), params in self.tap.refused.items():
+                if text in _ORDINARY:
+                    continue
                 print("refused to %s: %s %s: %s" % (name, method, json.dumps(params)[:300], text), file=sys.stderr)
 
     # Everyday work.
@@ -395,6 +402,16 @@ class Plain(Endpoint, unittest.TestCase):
     @classmethod
     def start(cls):
         return Chromium()
+
+
+class Guarded(Endpoint, unittest.TestCase):
+    """The same through the guard, which keeps the documents of psp.localhost from every client."""
+
+    guarded = True
+
+    @classmethod
+    def start(cls):
+        return Guard(processors=[cls.site.psp])
 
 
 if __name__ == "__main__":
