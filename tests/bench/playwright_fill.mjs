@@ -2,7 +2,8 @@
 //
 //   node playwright_fill.mjs FOLDER ENDPOINT      FOLDER has node_modules/playwright-core
 //
-// One order a line, {"kind","url","values"}; one answer a line, {"ms"} or {"error"}.
+// One order a line, {"kind","url","values","frame"}; one answer a line, {"ms"} or {"error"}. `frame` is the part of a frame's
+// address that says which field it holds, with NAME for the field.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -12,13 +13,13 @@ const { chromium } = createRequire(path.join(folder, 'package.json'))('playwrigh
 
 const TOKENS = { number: 'cc-number', expiry: 'cc-exp', cvc: 'cc-csc', holder: 'cc-name' };
 
-async function fill({ kind, url, values }) {
+async function fill({ kind, url, values, frame }) {
   const begin = performance.now();
   const browser = await chromium.connectOverCDP(endpoint);
   try {
     const page = browser.contexts().flatMap(context => context.pages()).find(one => one.url() === url);
     for (const [name, value] of Object.entries(values)) {
-      if (kind === 'frames') await page.frameLocator(`iframe[src*="/field/${name}?"]`).locator('#field').fill(value);
+      if (kind === 'frames') await page.frameLocator(`iframe[src*="${frame.replace('NAME', name)}"]`).locator('input').fill(value);
       else await page.locator(`[autocomplete=${TOKENS[name]}]`).fill(value);
     }
     return performance.now() - begin;

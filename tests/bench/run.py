@@ -15,6 +15,7 @@ import daemon  # noqa: E402
 import fills  # noqa: E402
 import gate  # noqa: E402
 import guarded  # noqa: E402
+import guarded_fills  # noqa: E402
 import vault  # noqa: E402
 from measure import table, write_json  # noqa: E402
 from playwright import Playwright  # noqa: E402
@@ -67,6 +68,7 @@ def measure(order):
     if order.part in ("all", "purchases"):
         rows, around = purchases(order)
     if order.part in ("all", "guard"):
+        rows += guarded_fills.rows(order.rounds, order.playwright, say)
         with Shop() as shop:
             rows += guarded.rows(shop, order.rounds, say)
     if order.part in ("all", "gate"):

@@ -9,8 +9,8 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import scan, stock
-from support.guarded_market import CARD, GuardedMarket
-from support.home import wait_until
+from support.guarded_market import GuardedMarket
+from support.home import CARD, wait_until
 from support.tap import Tap
 
 

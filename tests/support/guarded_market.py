@@ -8,20 +8,23 @@
 import json
 import os
 
-from support.home import CARD, PASSPHRASE, Home
+from support.home import PASSPHRASE, Home
 from support.sites import Sites
 
-# How the pages of js_token post a card; the processor is a local one, so the owner vouches for it.
-RECIPE = {
-    "name": "local-js-token", "version": 1, "title": "A local processor", "source": "tests/e2e/sites/processors/js_token.js",
-    "checked": True, "date": "2026-11-22", "mode": "wire", "frames": ["filled"],
-    "requests": [{
-        "method": "POST", "path": "/js/v1/token", "body": "form",
-        "places": {"number": "number", "exp_month": {"path": "month", "formats": ["MM"]},
-                   "exp_year": {"path": "year", "formats": ["YYYY"]}, "cvc": "cvv"},
-        "allow": ["first_name", "last_name", "version", "deviceId", "sessionId"],
-        "accounts": [{"member": "key"}]}]}
-ACCOUNT = "ewr1-test"
+# How some pages of tests/e2e/sites post a card, by the processor's host. The processors are local ones, so the owner vouches.
+EXPIRY = {"exp_month": {"path": "month", "formats": ["MM"]}, "exp_year": {"path": "year", "formats": ["YYYY"]}}
+RECIPES = {
+    "js-token": {"method": "POST", "path": "/js/v1/token", "body": "form", "places": {"number": "number", **EXPIRY, "cvc": "cvv"},
+                 "allow": ["first_name", "last_name", "version", "deviceId", "sessionId"], "accounts": [{"member": "key"}]},
+    "tokens": {"method": "POST", "path": "/tokens", "body": "json",
+               "places": {"number": "number", "exp_month": {"path": "expiry_month", "formats": ["M"], "json": "integer"},
+                          "exp_year": {"path": "expiry_year", "formats": ["YYYY"], "json": "integer"}, "cvc": "cvv"},
+               "allow": ["type", "preferred_scheme", "requestSource", "phone.*"], "accounts": [{"header": "authorization"}]},
+    "direct": {"method": "POST", "path": "/tokens", "body": "json",
+               "places": {"number": "card.number", "exp_month": {"path": "card.exp_month", "formats": ["MM", "M"]},
+                          "exp_year": {"path": "card.exp_year", "formats": ["YYYY", "YY"]}, "cvc": "card.cvc"},
+               "allow": [], "accounts": [{"member": "publishable_key"}]}}
+ACCOUNTS = ["ewr1-test", "pk_sbox_tokens", "pk_test_direct"]
 
 
 class GuardedMarket:
@@ -35,28 +38,28 @@ class GuardedMarket:
             self.home.cli("config", "set", "allow_loopback_http", "true", passphrase=passphrase)
             self.key = self.home.add_agent("helper", passphrase)["key"]
             self.set_policy("helper")
-            self._add_recipe()
+            self._add_recipes()
             self.browser = self.home.cli("browser", *(["--headless"] if headless else []), timeout=120).json
             self.endpoint = self.browser["endpoint"].rstrip("/")
         except BaseException:
             self.close()
             raise
 
-    def _add_recipe(self):
-        origin = self.sites.origin("js-token")
-        recipe = json.loads(json.dumps(RECIPE))
-        recipe["documents"] = [origin]
-        recipe["requests"][0]["origins"] = [origin]
-        path = os.path.join(self.home.tmp, "local-js-token.json")
-        with open(path, "w", encoding="ascii") as file:
-            json.dump(recipe, file)
-        self.home.cli("recipe", "add", path, "--unsigned", passphrase=self.passphrase)
+    def _add_recipes(self):
+        for host, request in RECIPES.items():
+            origin = self.sites.origin(host)
+            path = os.path.join(self.home.tmp, host + ".json")
+            with open(path, "w", encoding="ascii") as file:
+                json.dump({"name": "local-" + host, "version": 1, "title": "A local processor", "source": "tests/e2e/sites", "checked": True,
+                           "date": "2026-11-22", "mode": "wire", "documents": [origin], "frames": ["filled"],
+                           "requests": [{**request, "origins": [origin]}]}, file)
+            self.home.cli("recipe", "add", path, "--unsigned", passphrase=self.passphrase)
 
     def set_policy(self, name, strength="wire", more=()):
         shop = self.sites.origin("shop")
-        return self.home.set_policy(name, merchant=shop, processors=[self.sites.origin("js-token")], per_use="100.00", per_day="5000.00",
-                                    strength=strength, more=("--account", "%s=%s" % (shop, ACCOUNT), *more),
-                                    passphrase=self.passphrase)
+        accounts = [part for account in ACCOUNTS for part in ("--account", "%s=%s" % (shop, account))]
+        return self.home.set_policy(name, merchant=shop, processors=[self.sites.origin(host) for host in RECIPES], per_use="100.00",
+                                    per_day="5000.00", strength=strength, more=(*accounts, *more), passphrase=self.passphrase)
 
     def site(self, name):
         return self.sites.site(name)
@@ -82,6 +85,3 @@ class GuardedMarket:
 
     def __exit__(self, *_):
         self.close()
-
-
-__all__ = ["ACCOUNT", "CARD", "GuardedMarket"]
