@@ -186,8 +186,8 @@ Status run(const Startup& startup) {
   PV_TRY(ensure_private_dir(fs, startup.paths.runtime));
   PV_ASSIGN(const std::string injector, program_beside("popvault-injector", "injector"));
   PV_ASSIGN(Descriptor sealed, sealed_copy(injector));
-  PV_ASSIGN(const std::string guard, program_beside("popvault-browser", "guard"));
-  PV_ASSIGN(Descriptor sealed_guard, sealed_copy(guard));
+  PV_ASSIGN(const std::string guard_program, program_beside("popvault-browser", "guard"));
+  PV_ASSIGN(Descriptor sealed_guard, sealed_copy(guard_program));
   PV_ASSIGN(const crypto::Digest digest, digest_of(sealed.get()));
   // Before any secret is in memory, and before any thread.
   PV_ASSIGN(Spawner spawner, Spawner::start(std::move(sealed), std::move(sealed_guard)));
