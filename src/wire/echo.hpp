@@ -35,16 +35,20 @@ class EchoCheck {
     std::uint32_t forward = 0, backward = 0;
     std::uint8_t gap = 0;
   };
-  // Undoes %XX, \uXXXX, \xXX, &#N; and &#xN;.
+  // Undoes %XX, \uXXXX, \xXX, &#N;, &#xN; and &name; (as a space).
   struct Unescape {
     std::uint8_t state = 0, count = 0;
     std::uint32_t value = 0;
   };
 
   void digit_stream(Digits& state, std::uint8_t c) noexcept;
-  bool unescape(Unescape& state, std::uint8_t c, std::uint8_t& out) noexcept;
+  // Gives at most two bytes.
+  static unsigned unescape(Unescape& state, std::uint8_t c, std::array<std::uint8_t, 2>& out) noexcept;
   void hex(std::uint8_t c) noexcept;
   void base64(std::uint8_t c) noexcept;
+  void sextet(std::uint8_t value) noexcept;
+  void end_of_base64() noexcept;
+  void byte(std::uint8_t c) noexcept;
 
   ByteView number_;
   bool found_ = false;
@@ -53,7 +57,7 @@ class EchoCheck {
   std::array<Digits, 2> hex_{};
   std::array<Digits, 4> base64_{};
   std::uint32_t hex_held_ = 0, base64_held_ = 0;
-  std::uint8_t hex_count_ = 0, base64_count_ = 0, base64_phase_ = 0;
+  std::uint8_t hex_count_ = 0, base64_phase_ = 0;
 };
 
 inline bool holds_number(std::string_view text, ByteView number) noexcept {

@@ -95,12 +95,14 @@ struct Plan {
 struct Match {
   std::optional<Plan> plan;
   Mismatch mismatch{};
+  // The alias number stands somewhere in the request: without a plan it must not go its way as if nothing were.
+  bool carries_alias = false;
   explicit operator bool() const noexcept { return plan.has_value(); }
 };
 Match match(const Recipe& recipe, const Expected& expected, const Request& request);
 
-// Whether the URL is of an origin and path that a request of the recipe has; such a request is decided by match(), any
-// other one of the page goes its way untouched.
-bool concerns(const Recipe& recipe, std::string_view url);
+// Whether the request is of an origin and path that a rule of the recipe has. False for a preflight (OPTIONS). What match()
+// refuses here and does not carry the alias is another call of the same page (one URL serves all of a GraphQL API).
+bool concerns(const Recipe& recipe, std::string_view method, std::string_view url);
 
 }  // namespace popvault::wire

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,11 +33,13 @@ enum class NumberForm : std::uint8_t { plain, grouped };
 // What a member's value may be. `scalar` is each of the others but no object and no array.
 enum class Type : std::uint8_t { string, integer, number, boolean, null, scalar };
 
-// Segments of a path; each is exact text, or has one `*` for any run of characters inside the segment.
-// A last segment `**` stands for one segment or more.
+// Segments of a path; each is exact text, or has one `*` for one or more characters inside the segment. A last segment
+// `**` stands for one segment or more. Paths of URLs are cut at `/`, of JSON members at `.`; a form's name is one segment.
 struct Pattern {
   std::vector<std::string> segments;
   bool matches(const std::vector<std::string_view>& path) const noexcept;
+  // Whether something at or below `path` can match.
+  bool reaches(const std::vector<std::string_view>& path) const noexcept;
   bool operator==(const Pattern&) const = default;
 };
 
@@ -80,7 +83,8 @@ struct RequestRule {
   std::vector<std::string> types;     // media types, lower case, without parameters
   BodyForm form{};
   // graphql: the one operation, `mutation NAME($VARIABLE: TYPE) { ROOT(ARGUMENT: $VARIABLE) { names only } }`
-  std::string root, argument, argument_type;
+  std::string root;
+  std::map<std::string, std::string, std::less<>> arguments;  // each ARGUMENT and its TYPE
   std::vector<PlaceRule> places;
   std::vector<AllowRule> allow;
   std::vector<AccountRule> accounts;
