@@ -96,24 +96,24 @@ Step<void> Channel::read_ready(Bytes& out) {
   do size = read(browser_, out.data() + before, kReadSize);
   while (size < 0 && errno == EINTR);
   out.resize(before + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  if (size == 0 || (size < 0 && errno != EAGAIN)) return stop(Outcome::browser_unreachable);
+  if (size == 0 || (size < 0 && errno != EAGAIN)) return stop(lost_);
   return {};
 }
 
-Step<void> Channel::write_browser(ByteView bytes) {
+Step<void> Channel::write_to(int fd, ByteView bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = write(browser_, bytes.data(), bytes.size());
+    const ssize_t n = write(fd, bytes.data(), bytes.size());
     if (n > 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(n));
       continue;
     }
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
-      pollfd writable{browser_, POLLOUT, 0};
+      pollfd writable{fd, POLLOUT, 0};
       if (poll(&writable, 1, milliseconds_to(deadline_)) > 0) continue;
       return stop(Outcome::timeout);
     }
-    return stop(Outcome::browser_unreachable);
+    return stop(lost_);
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// The two descriptors of the process: the daemon's control channel and the browser's connection, watched
-// together under one deadline. One thread.
+// The descriptors of the process: the daemon's control channel and the connection to the browser or the guard, watched
+// together under one deadline, and the browser's pipe behind the guard. One thread.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,12 @@ struct ControlMessage {
 
 class Channel {
  public:
-  Channel(int control, int browser) : control_(control), browser_(browser) {}
+  // `pipe`: -1 when there is none.
+  Channel(int control, int browser, int pipe = -1) : control_(control), browser_(browser), pipe_(pipe) {}
+
+  // The connection leads to the guard: it is guard_lost that ends it.
+  void use_guard() { lost_ = Outcome::guard_lost; }
+  bool has_pipe() const { return pipe_ >= 0; }
 
   // Outcome::timeout from then on.
   void set_deadline(Clock::time_point deadline) { deadline_ = deadline; }
@@ -53,7 +58,9 @@ class Channel {
   Step<void> read_browser(Bytes& out, Clock::time_point until = Clock::time_point::max());
   // The same without a wait, for when some are known to be there: a message of the daemon may come meanwhile.
   Step<void> read_ready(Bytes& out);
-  Step<void> write_browser(ByteView bytes);
+  Step<void> write_browser(ByteView bytes) { return write_to(browser_, bytes); }
+  Step<void> write_pipe(ByteView bytes) { return write_to(pipe_, bytes); }
+  Outcome lost() const { return lost_; }
 
  private:
   struct Who {
@@ -61,8 +68,10 @@ class Channel {
   };
   Step<Who> wait(bool expect_control, Clock::time_point until);
   Step<ControlMessage> take_control();
+  Step<void> write_to(int fd, ByteView bytes);
 
-  int control_, browser_;
+  int control_, browser_, pipe_;
+  Outcome lost_ = Outcome::browser_unreachable;
   bool listen_ = true;
   Clock::time_point deadline_ = Clock::time_point::max();
 };

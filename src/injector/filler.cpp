@@ -24,8 +24,8 @@ Json argument(Json value) {
 }  // namespace
 
 Filler::Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames,
-               std::vector<FieldReport> absent)
-    : cdp_(cdp), page_(page), frames_(std::move(frames)), absent_(std::move(absent)) {
+               std::vector<FieldReport> absent, bool aliases)
+    : cdp_(cdp), page_(page), frames_(std::move(frames)), absent_(std::move(absent)), aliases_(aliases) {
   for (const Candidate& pick : picks) works_.push_back({pick, Why::ok});
   std::set<std::string> pinned;
   for (const Work& work : works_) pinned.insert(frames_[work.pick.frame]);
@@ -103,10 +103,10 @@ Step<void> Filler::unchanged() {
   return {};
 }
 
-Step<void> Filler::send(SecretFrame& command) {
+Step<Cdp::Id> Filler::send(SecretFrame& command, const Frame& frame) {
   PV_TRY(cdp_.channel().still_wanted());
   typed_ = true;
-  return cdp_.send_secret(command);
+  return aliases_ ? cdp_.send_open(command, frame.session) : cdp_.send_secret(command, frame.session);
 }
 
 Step<void> Filler::fill(const Values& values) {
@@ -162,7 +162,7 @@ Step<std::vector<int>> Filler::call_fill(const Values& values, const Frame& fram
     size += texts.back().first.size() + texts.back().second.size();
   }
   SecretFrame command(kFillFrame + kEscaped * size);
-  const Cdp::Id id = cdp_.begin_secret(command, "Runtime.callFunctionOn", frame.session);
+  Cdp::begin_frame(command, "Runtime.callFunctionOn", frame.session);
   command.plain("{")
       .plain(Page::call_head(frame, "fill"))
       .plain(",\"returnByValue\":true,\"userGesture\":true,\"arguments\":[{\"value\":[");
@@ -174,8 +174,8 @@ Step<std::vector<int>> Filler::call_fill(const Values& values, const Frame& fram
         .secret(text.reveal(SecretAccess{}));
     command.plain("\",\"").secret(expected.reveal(SecretAccess{})).plain("\"]");
   }
-  command.plain("]}]}}");
-  PV_TRY(send(command));
+  command.plain("]}]}");
+  PV_ASSIGN(const Cdp::Id id, send(command, frame));
   PV_ASSIGN(const std::optional<Json> answer, page_.value(id));
   PV_TRY(unchanged());
   const Json::Array* const list = answer ? answer->array() : nullptr;

@@ -13,9 +13,10 @@ namespace popvault::injector {
 
 class Filler {
  public:
-  // `frames` as in Found. `absent` is reported with the picks.
+  // `frames` as in Found. `absent` is reported with the picks. `aliases`: what it types is not secret, and takes the way
+  // of any command.
   Filler(Cdp& cdp, Page& page, std::vector<Candidate> picks, std::vector<std::string> frames,
-         std::vector<FieldReport> absent = {});
+         std::vector<FieldReport> absent = {}, bool aliases = false);
 
   // All fields, one frame after the other. Fails with field_rejected or navigated; what was typed stays until clear().
   Step<void> fill(const Values& values);
@@ -58,7 +59,7 @@ class Filler {
   // Keys go into this field, as far as its frame and those around it know.
   Step<bool> has_focus(const Frame& frame, const Work& work);
   // The way of every secret to the browser: nothing goes after the daemon hung up.
-  Step<void> send(SecretFrame& command);
+  Step<Cdp::Id> send(SecretFrame& command, const Frame& frame);
   // A flag that the finder gives; false also when it could not be asked.
   Step<bool> flag(const Frame& frame, std::string_view function, int index);
   Step<void> key(const Frame& frame, std::string_view name, int code);
@@ -73,6 +74,7 @@ class Filler {
   std::vector<FieldReport> absent_;
   std::vector<std::pair<std::string, Cdp::Id>> documents_;  // session, and the question for the document's object
   std::vector<Cdp::Id> listeners_;
+  bool aliases_;
   bool typed_ = false;
   bool lacks_holder_ = false;
 };

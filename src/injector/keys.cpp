@@ -98,7 +98,7 @@ Step<void> Filler::erase(const Frame& frame, const Work& work) {
 Step<bool> Filler::press_half(const Frame& frame, ByteView character, bool down) {
   const bool digit = character.size() == 1 && character[0] >= '0' && character[0] <= '9';
   SecretFrame command(kKeyFrame);
-  const Cdp::Id id = cdp_.begin_secret(command, "Input.dispatchKeyEvent", frame.session);
+  Cdp::begin_frame(command, "Input.dispatchKeyEvent", frame.session);
   command.plain(down ? "{\"type\":\"keyDown\",\"text\":\"" : "{\"type\":\"keyUp\"");
   if (down) command.secret(character).plain("\"");
   command.plain(",\"key\":\"").secret(character).plain("\"");
@@ -109,8 +109,8 @@ Step<bool> Filler::press_half(const Frame& frame, ByteView character, bool down)
         .plain("\",\"windowsVirtualKeyCode\":")
         .secret_number(character[0]);
   }
-  command.plain("}}");
-  PV_TRY(send(command));
+  command.plain("}");
+  PV_ASSIGN(const Cdp::Id id, send(command, frame));
   PV_ASSIGN(const Cdp::Reply reply, cdp_.wait(id));
   return reply.ok;
 }

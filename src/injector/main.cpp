@@ -1,6 +1,7 @@
 // popvault-injector: puts one card into one checkout page, and ends.
 //
-// Descriptors: 0 /dev/null, 1 and 2 the daemon's log, 3 the control channel, 4 a connection to the browser.
+// Descriptors: 0 /dev/null, 1 and 2 the daemon's log, 3 the control channel, 4 a connection to the browser or the guard,
+// behind the guard 5 the browser's pipe.
 #include <unistd.h>
 
 #include <string_view>
@@ -30,11 +31,13 @@ int main() {
   if (!forbid_core()) return die("popvault-injector: cannot forbid core files\n");
   if (!forbid_new_privileges()) return die("popvault-injector: cannot set no_new_privs\n");
   if (!refuse_tracer()) return die("popvault-injector: it is being traced\n");
-  if (!close_other_descriptors()) return die("popvault-injector: cannot close descriptors\n");
+  const bool pipe = has_browser_pipe();
+  if (!close_other_descriptors(pipe)) return die("popvault-injector: cannot close descriptors\n");
   reserve_secret_memory();
-  if (!install_filter()) return die("popvault-injector: cannot install the seccomp filter\n");
+  if (!install_filter(pipe)) return die("popvault-injector: cannot install the seccomp filter\n");
 
   constexpr int kControl = 3;
   constexpr int kBrowser = 4;
-  return run(kControl, kBrowser) ? 0 : 1;
+  constexpr int kPipe = 5;
+  return run(kControl, kBrowser, pipe ? kPipe : -1) ? 0 : 1;
 }

@@ -105,7 +105,8 @@ Done fill(Channel& channel, const Job& job) {
     done.fields = failure.fields;
     return done;
   };
-  Cdp cdp(channel);
+  if (job.guarded && !channel.has_pipe()) return ended(Failure{Outcome::failed, {}});
+  Cdp cdp(channel, job.guarded);
   Page page(cdp, job);
   if (const auto opened = cdp.open(); !opened) return ended(opened.error());
   if (const auto attached = page.attach(); !attached) return ended(attached.error());
@@ -131,8 +132,8 @@ Done fill(Channel& channel, const Job& job) {
 
 }  // namespace
 
-bool run(int control, int browser) {
-  Channel channel(control, browser);
+bool run(int control, int browser, int pipe) {
+  Channel channel(control, browser, pipe);
   const auto message = channel.receive_first();
   if (!message) return false;
   if (message->descriptor >= 0) close(message->descriptor);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr unsigned kControl = 3;
 constexpr unsigned kBrowser = 4;
+constexpr unsigned kPipe = 5;
 
 // libseccomp's own SCMP_A0... are compound literals, which C++ does not have.
 scmp_arg_cmp when(unsigned argument, scmp_compare how, scmp_datum_t a, scmp_datum_t b = 0) {
@@ -34,11 +36,11 @@ bool allow_if(scmp_filter_ctx filter, int call, scmp_arg_cmp condition) {
   return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, condition) == 0;
 }
 
-bool allow_descriptors(scmp_filter_ctx filter) {
+bool allow_descriptors(scmp_filter_ctx filter, bool pipe) {
   bool ok = allow(filter, SCMP_SYS(close)) && allow(filter, SCMP_SYS(poll)) && allow(filter, SCMP_SYS(ppoll));
-  // Reading: the control channel, the browser, and a bundle that came as a pipe (its number is 5 or above).
+  // Reading: the control channel, the browser, and a bundle that came as a pipe (its number is above).
   ok = ok && allow_if(filter, SCMP_SYS(read), when(0, SCMP_CMP_GE, kControl));
-  for (unsigned fd = 1; fd <= kBrowser; ++fd)
+  for (unsigned fd = 1; fd <= (pipe ? kPipe : kBrowser); ++fd)
     ok = ok && allow_if(filter, SCMP_SYS(write), when(0, SCMP_CMP_EQ, fd));
   ok = ok && allow_if(filter, SCMP_SYS(recvmsg), when(0, SCMP_CMP_EQ, kControl));
   ok = ok && allow_if(filter, SCMP_SYS(sendmsg), when(0, SCMP_CMP_EQ, kControl));
@@ -113,21 +115,29 @@ bool refuse_tracer() noexcept {
          std::string_view::npos;
 }
 
-bool close_other_descriptors() noexcept {
-  if (syscall(SYS_close_range, kBrowser + 1, ~0U, 0) == 0) return true;
+bool has_browser_pipe() noexcept {
+  struct stat st {};
+  const int flags = fcntl(kPipe, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fstat(kPipe, &st) == 0 &&
+         (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+bool close_other_descriptors(bool pipe) noexcept {
+  const unsigned first = (pipe ? kPipe : kBrowser) + 1;
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) return true;
   const long limit = sysconf(_SC_OPEN_MAX);  // kernels before 5.9
-  for (int fd = kBrowser + 1; fd < limit; ++fd) close(fd);
+  for (int fd = static_cast<int>(first); fd < limit; ++fd) close(fd);
   return true;
 }
 
 void reserve_secret_memory() { SecretBytes::zeros(1).reset(); }
 
-bool install_filter() noexcept {
+bool install_filter(bool pipe) noexcept {
   // A write to a browser that went away is an error to handle, not a death.
   std::signal(SIGPIPE, SIG_IGN);
   const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
   if (filter == nullptr) return false;
-  const bool ok = allow_descriptors(filter) && allow_memory(filter) && allow_rest(filter) &&
+  const bool ok = allow_descriptors(filter, pipe) && allow_memory(filter) && allow_rest(filter) &&
                   allow_sanitizer_runtime(filter) && seccomp_load(filter) == 0;
   seccomp_release(filter);
   return ok;

@@ -2,17 +2,18 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "injector/websocket.hpp"
 
 namespace popvault::injector {
 
-// The head's size depends on the payload's, so room for the longest is left in front.
+// The head's size depends on the payload's, so room for the longest is left in front; behind it for a zero byte.
 SecretFrame::SecretFrame(std::size_t capacity)
-    : block_(SecretBytes::zeros(kMaxFrameHead + capacity)), end_(kMaxFrameHead) {}
+    : block_(SecretBytes::zeros(kMaxFrameHead + capacity + 1)), end_(kMaxFrameHead) {}
 
 void SecretFrame::put(std::uint8_t byte) {
-  if (end_ >= block_.size()) std::abort();
+  if (end_ + 1 >= block_.size()) std::abort();
   block_.reveal(SecretAccess{})[end_++] = byte;
 }
 
@@ -42,6 +43,16 @@ SecretFrame& SecretFrame::secret_number(std::uint8_t value) {
   put(static_cast<std::uint8_t>('0' + value / 10 % 10));
   put(static_cast<std::uint8_t>('0' + value % 10));
   return *this;
+}
+
+SecretFrame& SecretFrame::secret_byte(std::uint8_t byte) {
+  put(byte);
+  return *this;
+}
+
+ByteView SecretFrame::seal_with_zero() noexcept {
+  block_.reveal(SecretAccess{})[end_] = 0;
+  return std::as_const(block_).reveal(SecretAccess{}).subspan(kMaxFrameHead, end_ + 1 - kMaxFrameHead);
 }
 
 ByteView SecretFrame::seal() noexcept {

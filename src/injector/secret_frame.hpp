@@ -1,8 +1,8 @@
-// A WebSocket frame with secret text in it, built, masked and sent from secret memory.
+// A message with secret text in it, built and sent from secret memory.
 //
 // Plain parts and secret parts are appended in order; secret text is escaped as inside a JSON string (RFC 8259
-// section 7). seal() puts the head in front and masks in place; the bytes are wiped when the object ends. No other
-// buffer ever holds them.
+// section 7). seal() makes it a WebSocket frame, masked in place; seal_with_zero() a message of the browser's pipe. The
+// bytes are wiped when the object ends. No other buffer ever holds them.
 #pragma once
 
 #include <string_view>
@@ -21,8 +21,12 @@ class SecretFrame {
   SecretFrame& secret(ByteView text);
   // In decimal, at most two digits.
   SecretFrame& secret_number(std::uint8_t value);
+  // One byte as it is.
+  SecretFrame& secret_byte(std::uint8_t byte);
   // The whole frame, ready to be written; nothing may be appended afterwards.
   ByteView seal() noexcept;
+  // The same without head and mask, ended by a zero byte.
+  ByteView seal_with_zero() noexcept;
 
  private:
   void put(std::uint8_t byte);

@@ -117,6 +117,37 @@ TEST(Filter, WhatTheWorkNeedsIsAllowed) {
             0);
 }
 
+TEST(Filter, TheBrowsersPipeIsWritableOnlyWhenThereIsOne) {
+  const auto write_pipe = [](bool pipe) {
+    return signal_of(false, [pipe] {
+      if (!install_filter(pipe)) _exit(77);
+      (void)!write(5, "", 0);
+    });
+  };
+  EXPECT_EQ(write_pipe(true), 0);
+#ifndef POPVAULT_SANITIZED
+  EXPECT_EQ(write_pipe(false), SIGSYS);
+#endif
+}
+
+TEST(Process, KnowsTheBrowsersPipe) {
+  EXPECT_EQ(signal_of(false,
+                      [] {
+                        int ends[2];
+                        if (pipe(ends) != 0) _exit(77);
+                        close(5);
+                        const bool none = has_browser_pipe();
+                        dup2(ends[0], 5);
+                        const bool read_end = has_browser_pipe();
+                        dup2(ends[1], 5);
+                        const bool write_end = has_browser_pipe();
+                        dup2(ends[0], 40);
+                        const bool kept = close_other_descriptors(true) && fcntl(5, F_GETFD) != -1 && fcntl(40, F_GETFD) == -1;
+                        if (none || read_end || !write_end || !kept) std::abort();
+                      }),
+            0);
+}
+
 TEST(Filter, SecretMemoryMadeBeforeIsUsableAfter) {
   EXPECT_EQ(signal_of(false,
                       [] {
@@ -135,7 +166,7 @@ TEST(Process, GivesUpWhatItNamed) {
                         const int open_one = dup2(0, 40);
                         rlimit core{};
                         const bool ok = make_undumpable() && forbid_core() && forbid_new_privileges() && refuse_tracer() &&
-                                        close_other_descriptors() && getenv("PLANTED") == nullptr && open_one == 40 &&
+                                        close_other_descriptors(false) && getenv("PLANTED") == nullptr && open_one == 40 &&
                                         fcntl(40, F_GETFD) == -1 && getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0;
                         if (!ok) std::abort();
                       }),

@@ -72,6 +72,12 @@ TEST(SecretFrame, IsOneMaskedFrameWithEscapedText) {
   }
 }
 
+TEST(SecretFrame, OfThePipeEndsWithAZeroByteAndIsNotMasked) {
+  SecretFrame frame(16);
+  frame.plain("{\"a\":\"").secret(as_bytes("4\"2")).secret_byte('!').plain("\"}");
+  EXPECT_EQ(as_text(frame.seal_with_zero()), std::string_view("{\"a\":\"4\\\"2!\"}\0", 14));
+}
+
 TEST(SecretFrameDeathTest, AbortsRatherThanOverflow) {
   EXPECT_DEATH(
       {
