@@ -73,6 +73,16 @@ Step<bool> Filler::listens() {
   return out;
 }
 
+std::set<std::string> Filler::frames() const {
+  std::set<std::string> out;
+  for (const Work& work : works_) out.insert(frames_[work.pick.frame]);
+  return out;
+}
+
+bool Filler::has(Field field) const {
+  return std::any_of(works_.begin(), works_.end(), [&](const Work& work) { return work.pick.field == field; });
+}
+
 std::vector<FieldReport> Filler::reports() const {
   std::vector<FieldReport> out;
   for (const Work& work : works_) {

@@ -27,6 +27,8 @@ class Filler {
   bool clear();
 
   bool typed() const { return typed_; }
+  std::set<std::string> frames() const;
+  bool has(Field field) const;
   // One report per field; boxes of one value are one field.
   std::vector<FieldReport> reports() const;
 

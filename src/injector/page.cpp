@@ -15,11 +15,12 @@ Page::Page(Cdp& cdp, const Job& job) : cdp_(cdp), job_(job) {
   cdp_.listen([this](const Cdp::Event& event) { on_event(event); });
 }
 
-Step<void> Page::attach() {
+Step<void> Page::attach(std::string target) {
   const Cdp::Id info = cdp_.send("SystemInfo.getInfo");
-  const Cdp::Id targets = cdp_.send("Target.getTargets");
-  PV_ASSIGN(const Cdp::Reply list, cdp_.wait(targets));
-  PV_ASSIGN(const std::string target, pick_target(list.result, job_));
+  if (target.empty()) {
+    PV_ASSIGN(const Cdp::Reply list, cdp_.wait(cdp_.send("Target.getTargets")));
+    PV_ASSIGN(target, pick_target(list.result, job_));
+  }
   const Cdp::Id attaching =
       cdp_.send("Target.attachToTarget", object({{"targetId", target}, {"flatten", true}}));
   PV_ASSIGN(const Cdp::Reply attached, cdp_.wait(attaching));
@@ -122,6 +123,7 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
   frame.loader = loader;
   frame.parent = told["parentId"].text_or("");
   const std::string url = told["url"].text_or("");
+  frame.url = url;
   frame.blank = !frame.parent.empty() && (url.empty() || url == "about:blank");
   frame.origin = origin_index(job_, url, told["securityOrigin"].text_or(""));
   if (wanted(frame)) ask_world(frame);
@@ -234,6 +236,12 @@ Step<void> Page::drain() {
   }
   std::erase_if(frames_, [](const auto& item) { return item.second.id.empty(); });
   return {};
+}
+
+std::vector<std::string> Page::sessions() const {
+  std::vector<std::string> out;
+  for (const Session& session : sessions_) out.push_back(session.id);
+  return out;
 }
 
 const Frame* Page::frame(const std::string& id) const {

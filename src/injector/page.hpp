@@ -2,7 +2,8 @@
 // frame that may matter an isolated world with the finder in it.
 //
 // A frame's world is an object id that the browser ties to one document: a call through it fails when that document
-// is gone. After pin(), any change to a pinned frame or to a frame around it makes changed() true for good.
+// is gone. After pin(), any change to a pinned frame or to a frame around it makes changed() true for good, and left()
+// when such a document is gone for good.
 #pragma once
 
 #include <deque>
@@ -23,7 +24,7 @@ struct Owner {
 };
 
 struct Frame {
-  std::string id, parent, session, loader;
+  std::string id, parent, session, loader, url;
   std::uint64_t made = 0;           // another number for each record: what an earlier one asked for is not its own
   std::uint8_t origin = kNoOrigin;  // by URL and security origin
   std::int64_t context = 0;         // of the isolated world; 0: not made yet
@@ -41,8 +42,8 @@ class Page {
  public:
   Page(Cdp& cdp, const Job& job);
 
-  // Finds the page, looks at the browser's command line and attaches.
-  Step<void> attach();
+  // Finds the page (or takes this target), looks at the browser's command line and attaches.
+  Step<void> attach(std::string target = {});
   // Learns what frames there are now and scans those of listed origins, or all of them.
   Step<void> survey(bool unlisted_too);
   // Looks for closed shadow roots, which the finder cannot see by itself, and gives them to it.
@@ -64,6 +65,8 @@ class Page {
 
   void pin(const std::set<std::string>& frames);
   bool changed() const { return changed_; }
+  bool left() const { return left_; }
+  std::vector<std::string> sessions() const;
   // A frame is on its way to a document of a listed origin.
   bool awaits_document() const { return !coming_.empty(); }
   // Asks the browser again which documents there are and compares with the pinned ones.
@@ -83,6 +86,7 @@ class Page {
   // Waits for all answers, and for those of the questions that they led to.
   Step<void> drain();
   void on_event(const Cdp::Event& event);
+  void going(const std::string& frame_id);
   void gone(const std::string& frame_id);
   Frame* find(const std::string& frame_id);
   // A record of a frame that nothing is known of.
@@ -115,6 +119,7 @@ class Page {
   std::set<std::string> coming_;  // frames on their way to a listed origin
   std::uint64_t made_ = 0;
   bool changed_ = false;
+  bool left_ = false;
   bool unlisted_too_ = false;
 };
 

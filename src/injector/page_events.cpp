@@ -9,7 +9,12 @@ Json object(std::initializer_list<Json::Object::value_type> members) { return Js
 
 }  // namespace
 
-void Page::gone(const std::string& frame_id) { changed_ = changed_ || pinned_.contains(frame_id); }
+void Page::going(const std::string& frame_id) { changed_ = changed_ || pinned_.contains(frame_id); }
+
+void Page::gone(const std::string& frame_id) {
+  going(frame_id);
+  left_ = left_ || pinned_.contains(frame_id);
+}
 
 void Page::end(const std::string& session) {
   for (auto& [id, frame] : frames_) {
@@ -22,10 +27,12 @@ void Page::end(const std::string& session) {
   for (const Session& one : sessions_)
     if (!session.empty() && one.parent == session) inner.push_back(one.id);
   // The page's own stays, without frames.
-  if (!sessions_.empty() && sessions_.front().id == session)
-    changed_ = changed_ || !pinned_.empty();
-  else
+  if (!sessions_.empty() && sessions_.front().id == session) {
+    left_ = left_ || !pinned_.empty();
+    changed_ = changed_ || left_;
+  } else {
     std::erase_if(sessions_, [&](const Session& one) { return one.id == session; });
+  }
   for (const std::string& id : inner) end(id);
 }
 
@@ -53,7 +60,7 @@ void Page::on_event(const Cdp::Event& event) {
     cdp_.send("Page.handleJavaScriptDialog", object({{"accept", false}}), event.session);
   } else if (event.method == "Page.frameStartedNavigating") {
     if (params["navigationType"].text_or("") == "sameDocument") return;
-    gone(params["frameId"].text_or(""));
+    going(params["frameId"].text_or(""));
     const auto to = Origin::of_url(params["url"].text_or(""));
     if (to && origin_index(job_, to->text(), to->text()) != kNoOrigin) coming_.insert(params["frameId"].text_or(""));
   }
@@ -72,7 +79,7 @@ Step<void> Page::confirm_documents() {
   PV_TRY(drain());
   for (const auto& [id, loader] : loaders) {
     const Frame* const at = frame(id);
-    if (at == nullptr || at->loader != loader) changed_ = true;
+    if (at == nullptr || at->loader != loader) changed_ = left_ = true;
   }
   return {};
 }

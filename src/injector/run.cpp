@@ -7,6 +7,8 @@
 
 #include "injector/filler.hpp"
 #include "injector/price.hpp"
+#include "injector/sealed_fill.hpp"
+#include "injector/wire_fill.hpp"
 
 namespace popvault::injector {
 namespace {
@@ -16,6 +18,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFindFor{1500};  // how long fields may take to appear
 constexpr milliseconds kCodeFor{400};   // and what is still absent, when the rest is there
 constexpr milliseconds kLookEvery{40};
+constexpr milliseconds kOpenFor{10'000};  // how long a page of our own may take to come
 constexpr milliseconds kClearFor{1500};  // after the daemon hung up or the time is over
 
 struct Search {
@@ -76,58 +79,81 @@ Step<Search> search(Cdp& cdp, Page& page, const Job& job) {
   return Search{std::move(*choice), all.frames};
 }
 
-Step<Values> receive_values(Channel& channel, Cdp& cdp, const Job& job) {
-  PV_ASSIGN(ControlMessage message, channel.receive([&] { return cdp.pump(); }));
-  const auto notice = BundleNotice::decode(message.bytes);
-  if (!notice || notice->id != job.id) {
-    if (message.descriptor >= 0) close(message.descriptor);
-    return stop(Outcome::failed);
-  }
-  auto bundle = Bundle::receive(message.descriptor, job.id);
-  if (!bundle) return stop(Outcome::failed);
-  auto values = Values::create(std::move(*bundle), job);
-  if (!values) return stop(Outcome::failed);
-  return std::move(*values);
-}
-
-Step<void> type_and_settle(Channel& channel, Cdp& cdp, Page& page, const Job& job, Filler& filler) {
-  if (!channel.send(Ready{job.id, filler.reports()}.encode())) return stop(Outcome::stopped);
-  PV_ASSIGN(const Values values, receive_values(channel, cdp, job));
+Step<void> type_and_settle(Conversation& talk, Page& page, Filler& filler) {
+  PV_TRY(talk.ready(filler.reports()));
+  PV_ASSIGN(const Values values, talk.receive_values());
   if (page.changed()) return stop(Outcome::navigated);
   PV_TRY(filler.fill(values));
   return filler.settle();
 }
 
-Done fill(Channel& channel, const Job& job) {
-  Done done{job.id, Outcome::failed, false, false, {}};
-  const auto ended = [&](const Failure& failure) {
-    done.outcome = failure.outcome;
-    done.fields = failure.fields;
-    return done;
-  };
-  if (job.guarded && !channel.has_pipe()) return ended(Failure{Outcome::failed, {}});
-  Cdp cdp(channel, job.guarded);
-  Page page(cdp, job);
-  if (const auto opened = cdp.open(); !opened) return ended(opened.error());
-  if (const auto attached = page.attach(); !attached) return ended(attached.error());
-  auto found = search(cdp, page, job);
-  if (!found) return ended(found.error());
-  if (const auto priced = check_price(page, job); !priced) return ended(priced.error());
-
-  // Part of a login is often asked for on the next page.
-  std::vector<FieldReport> absent;
-  if (job.kind == Kind::login) absent = std::move(found->choice.absent);
-  Filler filler(cdp, page, std::move(found->choice.picks), std::move(found->frames), std::move(absent));
-  const auto filled = type_and_settle(channel, cdp, page, job, filler);
-  done.outcome = filled ? Outcome::filled : filled.error().outcome;
-  done.typed = filler.typed();
+// Real values typed into the page (Job::strength dom).
+Done fill_in_page(Conversation& talk, Page& page, Filler& filler) {
+  const auto filled = type_and_settle(talk, page, filler);
+  Done done{talk.job().id, filled ? Outcome::filled : filled.error().outcome, filler.typed(), false, {}};
   if (!filled && filler.typed()) {
-    channel.ignore_control();
-    channel.set_deadline(Clock::now() + kClearFor);
+    talk.channel().ignore_control();
+    talk.channel().set_deadline(Clock::now() + kClearFor);
     done.cleared = filler.clear();
   }
   done.fields = filler.reports();
   return done;
+}
+
+bool by_wire(const Job& job) {
+  return job.kind == Kind::card && (job.strength == Strength::wire || job.strength == Strength::wire_attached);
+}
+
+// A strength never becomes another one: what needs the guard is not done without it.
+bool possible(const Job& job, const Channel& channel) {
+  const bool needs_guard = job.strength == Strength::wire || job.strength == Strength::sealed || job.open_page;
+  return job.guarded ? channel.has_pipe() : !needs_guard;
+}
+
+// The page of the Job, or a new one that the guard opens for it.
+Step<void> attach(Cdp& cdp, Page& page, const Job& job) {
+  PV_TRY(cdp.open());
+  if (!job.open_page) return page.attach();
+  Json params;
+  params.set("url", job.page);
+  PV_ASSIGN(const Json opened, cdp.ask_guard("Popvault.open", std::move(params)));
+  PV_TRY(page.attach(opened["targetId"].text_or("")));
+  const Clock::time_point end = Clock::now() + kOpenFor;
+  while (true) {
+    PV_TRY(page.survey(false));
+    const Frame* const top = page.top();
+    if (top != nullptr && !top->loader.empty() && !top->url.empty() && top->url != "about:blank") return {};
+    if (Clock::now() >= end) return stop(Outcome::page_not_found);
+    PV_TRY(cdp.poll(Clock::now() + kLookEvery));
+  }
+}
+
+Step<Search> prepare(Cdp& cdp, Page& page, const Job& job) {
+  PV_TRY(attach(cdp, page, job));
+  if (job.guarded && by_wire(job)) {
+    Json params;
+    params.set("targetId", page.top() == nullptr ? "" : page.top()->id);
+    PV_TRY(cdp.ask_guard("Popvault.redact", std::move(params)));
+  }
+  PV_ASSIGN(Search found, search(cdp, page, job));
+  PV_TRY(check_price(page, job));
+  return found;
+}
+
+Done fill(Channel& channel, const Job& job) {
+  if (!possible(job, channel)) return Done{job.id, Outcome::failed, false, false, {}};
+  Cdp cdp(channel, job.guarded);
+  Page page(cdp, job);
+  auto found = prepare(cdp, page, job);
+  if (!found) return Done{job.id, found.error().outcome, false, false, found.error().fields};
+  // Part of a login is often asked for on the next page.
+  std::vector<FieldReport> absent;
+  if (job.kind == Kind::login) absent = std::move(found->choice.absent);
+  Filler filler(cdp, page, std::move(found->choice.picks), std::move(found->frames), std::move(absent), by_wire(job));
+  Conversation talk(channel, cdp, job);
+  if (by_wire(job)) return WireFill(talk, cdp, page, filler).run();
+  if (job.strength == Strength::sealed) return SealedFill(talk, cdp, page, filler).run();
+  return fill_in_page(talk, page, filler);
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ constexpr std::size_t kMaxControl = 64 * 1024;
 constexpr std::size_t kMaxOrigins = 33;
 constexpr std::size_t kMaxRecipes = 8;       // of kMaxRecipe bytes at most
 constexpr std::size_t kMaxRecipe = 8 * 1024;
+// After Wanted, and after the end of Job::armed_ms: how long the answer of a held request, or clearing, may take.
+constexpr std::uint32_t kAnswerMs = 20'000;
 
 enum class Message : std::uint8_t { job = 1, ready = 2, bundle = 3, done = 4, proceed = 5, armed = 6, wanted = 7 };
 

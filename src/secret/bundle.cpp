@@ -160,6 +160,15 @@ Result<Bundle> Bundle::receive(int fd, const JobId& expected_job) {
   return out;
 }
 
+Bundle Bundle::of(const SecretFields& fields) {
+  const ByteView block = fields.reveal(SecretAccess{});
+  Bundle out;
+  out.region_ = static_cast<std::uint8_t*>(secret_allocate(kBundleSize));
+  out.body_ = block.size();
+  std::memcpy(out.region_ + kBundleHeader, block.data(), block.size());
+  return out;
+}
+
 Bundle::Bundle(Bundle&& other) noexcept
     : region_(std::exchange(other.region_, nullptr)),
       body_(std::exchange(other.body_, 0)) {}

@@ -55,6 +55,8 @@ class Bundle {
   static Result<Bundle> receive(int fd, const JobId& expected_job);
   // A bundle of a client: the job id is all zeros.
   static Result<Bundle> receive(int fd) { return receive(fd, JobId{}); }
+  // A bundle of our own, that went through no descriptor. The fields are well formed and not empty.
+  static Bundle of(const SecretFields& fields);
   ~Bundle();
   Bundle(Bundle&& other) noexcept;
   Bundle& operator=(Bundle&&) = delete;

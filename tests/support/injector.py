@@ -74,13 +74,17 @@ class Answer:
 
 
 class Injector:
-    """One run of the program. The caller sends the job, and the bundle when ready() says so."""
+    """One run of the program. The caller sends the job, and the bundle when ready() says so. `port`: of the browser; or
+    `guard`, the guard's stream and the browser's pipe, both closed here then."""
 
-    def __init__(self, program, port):
+    def __init__(self, program, port=None, guard=None):
         self.job_id = os.urandom(16)
         self.began = time.perf_counter()
-        browser = socket.create_connection(("127.0.0.1", port))
-        browser.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if guard:
+            browser, pipe = guard
+        else:
+            browser, pipe = socket.create_connection(("127.0.0.1", port)), None
+            browser.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(20)
         # High numbers first, so that no dup2 hits a descriptor that is still needed.
@@ -88,14 +92,15 @@ class Injector:
         log_read, log_write = os.pipe()
         self.log = log_read
         actions = []
-        for number, fd in ((0, null), (1, log_write), (2, log_write), (3, theirs.fileno()), (4, browser.fileno())):
+        wanted = [(0, null), (1, log_write), (2, log_write), (3, theirs.fileno()), (4, browser.fileno())]
+        for number, fd in wanted + ([(5, pipe)] if pipe else []):
             high = os.dup(fd) if fd > 63 else _dup_above(fd, 64)
             actions += [(os.POSIX_SPAWN_DUP2, high, number), (os.POSIX_SPAWN_CLOSE, high)]
             setattr(self, "_high%d" % number, high)
         self.pid = os.posix_spawn(program, [os.path.basename(program)], {"PLANTED": "1"}, file_actions=actions)
-        for number in range(5):
+        for number in range(6 if pipe else 5):
             os.close(getattr(self, "_high%d" % number))
-        for fd in (null, log_write):
+        for fd in (null, log_write, *([pipe] if pipe else [])):
             os.close(fd)
         theirs.close()
         browser.close()
@@ -114,6 +119,9 @@ class Injector:
         self.control.sendmsg([bytes([BUNDLE]) + self.job_id],
                              [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [read_end]))])
         os.close(read_end)
+
+    def signal(self, kind):
+        self.control.send(bytes([kind]) + self.job_id)
 
     def answer(self, message):
         return Answer(message, self.job_id, time.perf_counter() - self.began)
@@ -151,5 +159,44 @@ def fill(program, port, page, origins, card=None, before_bundle=None, **options)
         if not message:
             raise RuntimeError("the injector ended with status %d: %r" % (injector.wait(), os.read(injector.log, 4096)))
         return injector.answer(message)
+    finally:
+        injector.close()
+
+
+ALIASES = ("4000056655665556", "01", "2039", "111")
+
+
+def fill_by_wire(program, port, page, origins, card=None, armed=None, wanted=None, guard=None, **options):
+    """The conversation of wire and wire_attached. `armed()` is called when the aliases stand in the page, `wanted(injector)`
+    before the bundle goes: False withholds it and hangs up. Gives the answer, with `said`: what came before it."""
+    card = dict(CARD) if card is None else card
+    options.setdefault("has_cvc", "cvv" in card)
+    options.setdefault("has_holder", "holder" in card)
+    options.setdefault("strength", "wire_attached")
+    options.setdefault("armed_ms", 5000)
+    options.setdefault("aliases", ALIASES)
+    injector = Injector(program, port, guard)
+    said = []
+    try:
+        injector.send_job(page, origins, **options)
+        while True:
+            message = injector.receive()
+            if not message:
+                raise RuntimeError("the injector ended with status %d: %r" % (injector.wait(), os.read(injector.log, 4096)))
+            said.append(message[0])
+            if message[0] == READY:
+                injector.signal(PROCEED)
+            elif message[0] == ARMED:
+                if armed:
+                    armed()
+            elif message[0] == WANTED:
+                if wanted and wanted(injector) is False:
+                    injector.control.shutdown(socket.SHUT_WR)
+                    continue
+                injector.send_bundle(card)
+            else:
+                answer = injector.answer(message)
+                answer.said = said[:-1]
+                return answer
     finally:
         injector.close()
