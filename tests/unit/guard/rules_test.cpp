@@ -355,6 +355,12 @@ TEST(Rules, UniversalAccessIsTakenAway) {
   EXPECT_EQ(ruling.params->dump(), R"({"frameId":"F","worldName":"utility"})");
 }
 
+TEST(Rules, PuppeteersCookies) {
+  const Ruling ruling = rule(On::page, "Network.deleteCookies", R"({"name":"a","url":"https://a.example","value":"b","secure":true})");
+  ASSERT_TRUE(ruling.params);
+  EXPECT_EQ(ruling.params->dump(), R"({"name":"a","url":"https://a.example"})");
+}
+
 TEST(Rules, Urls) {
   for (const char* url : {"about:blank", "http://127.0.0.1:8080/", "https://shop.example", "https://shop.example?x", "https://xn--bcher-kva.example/a",
                           "http://[::1]:80/", "https://a.example/%2e%2e/\\b", "https://SHOP.example/", "https://a.example/\xc3\xbc"})
