@@ -49,6 +49,10 @@ std::string off(const Json* value, const Place&) {
   return !value || (value->boolean() && !*value->boolean()) ? "" : "only false";
 }
 
+std::string on(const Json* value, const Place&) {
+  return !value || (value->boolean() && *value->boolean()) ? "" : "only true";
+}
+
 std::string boolean(const Json* value, const Place&) { return !value || value->boolean() ? "" : "not a boolean"; }
 
 std::string required(const Json* value, const Place&) {
@@ -74,6 +78,25 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
   for (const std::string_view word : words)
     if (word == text) return true;
   return false;
+}
+
+// What a page may be given without its owner being asked, as Browser.grantPermissions and Browser.setPermission name it.
+bool harmless_permission(std::string_view name) {
+  return one_of(name, {"geolocation", "notifications", "sensors", "accelerometer", "gyroscope", "magnetometer", "ambient-light-sensor",
+                       "clipboardReadWrite", "clipboardSanitizedWrite", "clipboard-read", "clipboard-write", "storageAccess", "storage-access",
+                       "topLevelStorageAccess", "top-level-storage-access", "durableStorage", "persistent-storage", "backgroundSync",
+                       "background-sync", "wakeLockScreen", "screen-wake-lock"});
+}
+
+std::string permission(const Json* value, const Place&) {
+  return value && harmless_permission((*value)["name"].text_or("")) ? "" : "the owner's to give";
+}
+
+std::string permissions(const Json* value, const Place&) {
+  if (!value || !value->array()) return "a list is needed";
+  for (const Json& name : *value->array())
+    if (!harmless_permission(name.text_or(""))) return "the owner's to give";
+  return "";
 }
 
 // Keys that send, leave a field, close or scroll. With no text but what the key itself types.
@@ -161,7 +184,10 @@ struct NamedCheck {
   std::string_view name;
   Single check;
 };
-constexpr std::array<NamedCheck, 10> kChecks{{{"url", url},
+constexpr std::array<NamedCheck, 13> kChecks{{{"url", url},
+                                              {"permission", permission},
+                                              {"permissions", permissions},
+                                              {"on", on},
                                               {"referrer", referrer},
                                               {"off", off},
                                               {"bool", boolean},
