@@ -378,9 +378,9 @@ void Parser::recipes() {
 void Parser::settings() {
   CLI::App* const config = command("config", "the owner's settings", std::nullopt);
   CLI::App* const get = command(config, "get", "show all settings or one", Verb::config_get);
-  get->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, approvals.hook, approvals.proof, ...");
+  get->add_option("key", out_.config.key, "browser.endpoint, browser.program, browser.exchange, allow_loopback_http, lock.after, lock.idle, approvals.hook, approvals.proof, ...");
   CLI::App* const change = command(config, "set", "change a setting", Verb::config_set);
-  change->add_option("key", out_.config.key, "browser.endpoint, allow_loopback_http, lock.after, lock.idle, approvals.hook, approvals.proof, ...")->required();
+  change->add_option("key", out_.config.key, "browser.endpoint, browser.program, browser.exchange, allow_loopback_http, lock.after, lock.idle, approvals.hook, approvals.proof, ...")->required();
   change->add_option("value", out_.config.value, "the value; none takes it away")->required();
   proof(change);
 }

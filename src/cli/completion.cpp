@@ -38,7 +38,7 @@ constexpr Entry kEntries[] = {
      "--ask-above --strength --unlisted --price-drift --expires --no-kill --explain --passphrase-fd"},
     {"recipe", "list add remove pin rollback --unsigned --passphrase-fd"},
     {"config",
-     "get set browser.endpoint allow_loopback_http journal.retention_days lock.after lock.idle approvals.hook approvals.proof --passphrase-fd"},
+     "get set browser.endpoint browser.program browser.exchange allow_loopback_http journal.retention_days lock.after lock.idle approvals.hook approvals.proof --passphrase-fd"},
     {"approvals", "--watch"},
     {"approve", "--force --passphrase-fd"},
     {"deny", ""},

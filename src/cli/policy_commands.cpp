@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <climits>
+#include <cstdlib>
 
 #include "cli/command.hpp"
 #include "base/display.hpp"
@@ -149,10 +151,19 @@ Result<Output> get_config(const Context& context) {
 
 namespace {
 
-// Before the passphrase is asked for: the watcher would refuse it each time.
-Status check_hook(const std::string& key, const Json& value) {
-  if (key != "approvals.hook" || value.string() == nullptr) return {};
-  const auto program = open_trusted_program(*value.string());
+// What a symbolic link leads to is what is enrolled.
+void resolve_path(const std::string& key, Json& value) {
+  char real[PATH_MAX];
+  if ((key == "browser.program" || key == "browser.exchange") && value.string() != nullptr && value.string()->starts_with("/") &&
+      realpath(value.string()->c_str(), real) != nullptr)
+    value = Json(std::string(real));
+}
+
+// Before the passphrase is asked for: it would be refused each time it is used.
+Status check_path(const std::string& key, const Json& value) {
+  const bool folder = key == "browser.exchange";
+  if ((!folder && key != "approvals.hook" && key != "browser.program") || value.string() == nullptr) return {};
+  const auto program = folder ? open_own_folder(*value.string()) : open_trusted_program(*value.string());
   if (program) return {};
   return fail(Errc::invalid_field, key + ": " + (program.error().detail.empty() ? program.error().message() : program.error().detail) +
                                        (program.error().code == Errc::not_found ? " is not there" : ""));
@@ -163,7 +174,8 @@ Status check_hook(const std::string& key, const Json& value) {
 Result<Output> set_config(const Context& context) {
   const std::string& key = *context.args.config.key;
   PV_ASSIGN(Json value, config_value(key, context.args.config.value));
-  PV_TRY(check_hook(key, value));
+  resolve_path(key, value);
+  PV_TRY(check_path(key, value));
   PV_ASSIGN(OwnerSession session, OwnerSession::open(context));
   PV_ASSIGN(const Json result,
             call_proved(context, session, "config.set",

@@ -1,4 +1,4 @@
-// A program that the owner named and that we start: nobody but the owner and root could have put it there.
+// A program that the owner named and that we start, or a folder: nobody but the owner and root could have put it there.
 #pragma once
 
 #include <string>
@@ -17,5 +17,8 @@ bool plain_absolute_path(std::string_view path) noexcept;
 // ours); the file is regular, executable, of root or ours, and writable by its owner alone. Fails with insecure_file or
 // not_found, the detail names the part. The descriptor is not close-on-exec: a script's interpreter opens it.
 Result<Descriptor> open_trusted_program(const std::string& path);
+
+// The same for a folder that is ours (not root's) and writable by us alone.
+Result<Descriptor> open_own_folder(const std::string& path);
 
 }  // namespace popvault
