@@ -160,6 +160,7 @@ class SweptHome(Home):
         out["authenticators"] = ask(owner, "authenticator.list")
         out["policies"] = [ask(owner, "policy.show", agent=agent["agent"]) for agent in out["agents"]]
         out["config"] = ask(owner, "config.get")
+        out["recipes"] = ask(owner, "recipe.list")
         out["grants"] = ask(owner, "grant.list")
         out["purchases"] = ask(owner, "purchase.list", limit=100)["purchases"]
         out["epochs"] = ask(owner, "vault.epochs")

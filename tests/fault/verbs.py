@@ -5,11 +5,13 @@ here nor among READ_ONLY.
 """
 
 import dataclasses
+import json
 import os
 import subprocess
 from typing import Any, Callable, Optional, Union
 
 from swept_home import AGENT_KEYS, KEY, NEW_KEY, POLICY, RECORDS, SESSION, given
+from support.programs import SOURCE
 
 SHOP = "https://shop.example"
 BASE_POINT = (9).to_bytes(32, "little")
@@ -19,7 +21,7 @@ RECOVERY, SIGNING = bytes([5]) * 32, bytes([6]) * 32  # what recovery words woul
 READ_ONLY = {
     "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "authenticator.list",
               "policy.show",
-              "policy.preview", "policy.explain", "config.get", "purchase.list", "audit.list", "audit.verify",
+              "policy.preview", "policy.explain", "recipe.list", "config.get", "purchase.list", "audit.list", "audit.verify",
               "vault.epochs", "vault.check", "grant.list", "events.subscribe"},
     "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
               "events.subscribe"},
@@ -120,6 +122,23 @@ def suspended(home, owner, ids):
 
 def enrolled(home, owner, ids):
     ids["authenticator"] = home.call(owner, "authenticator.add", True, **AUTHENTICATOR)["id"]
+
+
+def recipe(version):
+    """One that came with popvault, as another version: the owner vouches for it."""
+    folder = os.path.join(SOURCE, "recipes")
+    with open(os.path.join(folder, min(name for name in os.listdir(folder) if name.endswith(".json"))), encoding="utf-8") as file:
+        text = json.load(file)
+    return {"text": json.dumps({**text, "version": version}), "unsigned": True}
+
+
+def recipe_name(_):
+    return {"name": json.loads(recipe(1)["text"])["name"]}
+
+
+def with_recipes(home, owner, ids):
+    for version in (1, 2):
+        home.call(owner, "recipe.add", True, **recipe(version))
 
 
 def words(home, owner, ids):
@@ -225,6 +244,11 @@ VERBS = [
          refusal="policy_widens", changes=False),
     Verb("policy.unset", {"agent": "helper"}),
     Verb("config.set", {"key": "browser.endpoint", "value": "http://127.0.0.1:9"}, proof=True),
+    Verb("recipe.add", lambda p: recipe(1), proof=True),
+    Verb("recipe.add a newer one", lambda p: recipe(3), proof=True, prepare=with_recipes),
+    Verb("recipe.pin", lambda p: {**recipe_name(p), "version": 1}, proof=True, prepare=with_recipes),
+    Verb("recipe.rollback", recipe_name, proof=True, prepare=with_recipes),
+    Verb("recipe.remove", recipe_name, prepare=with_recipes),
     # The journal.
     Verb("audit.export", proof=True, file=("export", os.O_RDWR | os.O_CREAT)),
     Verb("audit.purge", {"subject": "helper"}, proof=True, prepare=ended),

@@ -86,6 +86,8 @@ class Proofs(unittest.TestCase):
             "authenticator.add": {"kind": "raw", "label": "intruder", "public_key": self.wrong.signing.public.hex()},
             "authenticator.remove": {"id": "aut_" + "a" * 26},
             "config.set": {"key": "allow_loopback_http", "value": True},
+            "recipe.add": {"text": "{}", "unsigned": True}, "recipe.pin": {"name": "stripe", "version": 1},
+            "recipe.rollback": {"name": "stripe"},
             "purchase.approve": {"purchase": purchase}, "purchase.settle": {"purchase": purchase},
             "purchase.release": {"purchase": purchase},
             "record.edit": {"id": self.card["id"], "label": "Renamed"}, "record.remove": {"id": self.card["id"]},

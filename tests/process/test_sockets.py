@@ -20,7 +20,7 @@ from support.users import PYTHON, User
 OWNER_METHODS = (
     "owner.hello vault.init vault.unlock vault.lock vault.freeze vault.unfreeze daemon.stop proof.challenge record.add "
     "record.list record.show record.export agent.add agent.list agent.revoke policy.set policy.show policy.unset "
-    "config.get config.set purchase.list purchase.approve purchase.deny purchase.settle purchase.release audit.list "
+    "recipe.list recipe.add recipe.remove recipe.pin recipe.rollback config.get config.set purchase.list purchase.approve purchase.deny purchase.settle purchase.release audit.list "
     "audit.verify").split()
 
 

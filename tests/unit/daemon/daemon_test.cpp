@@ -13,7 +13,7 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
   const std::set<std::string_view> none = {
       "owner.hello",  "vault.status", "vault.init",   "vault.unlock",  "vault.lock",    "vault.freeze",  "daemon.stop",
       "proof.challenge", "record.add", "record.list", "record.show",   "agent.list",    "agent.suspend", "agent.revoke",
-      "authenticator.list", "policy.show",
+      "authenticator.list", "policy.show", "recipe.list", "recipe.remove",
       "policy.unset", "policy.narrow", "policy.preview", "policy.explain", "config.get",   "purchase.list", "purchase.deny", "audit.list",   "audit.verify",
       "vault.epochs", "vault.check", "events.subscribe", "recovery.report", "vault.recover",
       "backup.verify", "backup.restore", "grant.list", "grant.revoke"};
@@ -23,7 +23,7 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
   const std::set<std::string_view> fresh = {"vault.unfreeze", "record.export", "agent.add", "policy.set", "config.set",
                                             "purchase.approve", "record.reveal", "vault.rekey", "recovery.create",
                                             "recovery.show", "authenticator.add", "authenticator.remove", "purchase.adjust", "grant.create",
-                                            "audit.purge"};
+                                            "audit.purge", "recipe.add", "recipe.pin", "recipe.rollback"};
   std::set<std::string_view> seen;
   for (const Method& method : methods(Door::owner)) {
     seen.insert(method.name);
