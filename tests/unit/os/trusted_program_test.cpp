@@ -63,6 +63,34 @@ TEST_F(TrustedProgram, LinksAndFolders) {
   EXPECT_TRUE(open_trusted_program(program));
 }
 
+TEST_F(TrustedProgram, AFolderOfOurs) {
+  const auto folder = [&](const std::string& path) {
+    const auto opened = open_own_folder(path);
+    return opened ? Errc::internal : opened.error().code;
+  };
+  const std::string inner = folder_ + "/inner";
+  ASSERT_EQ(mkdir(inner.c_str(), 0700), 0);
+  EXPECT_TRUE(open_own_folder(inner));
+  for (const mode_t mode : {0720, 0702, 01777}) {
+    ASSERT_EQ(chmod(inner.c_str(), mode), 0);
+    EXPECT_EQ(folder(inner), Errc::insecure_file);
+  }
+  ASSERT_EQ(chmod(inner.c_str(), 0755), 0);
+  EXPECT_TRUE(open_own_folder(inner));
+  EXPECT_EQ(folder(make("file", 0700)), Errc::insecure_file);
+  EXPECT_EQ(folder(folder_ + "/absent"), Errc::not_found);
+  EXPECT_EQ(folder("inner"), Errc::insecure_file);
+  ASSERT_EQ(symlink(inner.c_str(), (folder_ + "/link").c_str()), 0);
+  EXPECT_EQ(folder(folder_ + "/link"), Errc::insecure_file);
+  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
+  EXPECT_EQ(folder(inner), Errc::insecure_file);
+  ASSERT_EQ(chmod(folder_.c_str(), 0700), 0);
+  if (geteuid() == 0) {
+    EXPECT_EQ(chown(inner.c_str(), 12345, 12345), 0);
+    EXPECT_EQ(folder(inner), Errc::insecure_file);
+  }
+}
+
 TEST(PlainAbsolutePath, Rows) {
   for (const char* good : {"/a", "/usr/bin/env", "/a/.b/..c"}) EXPECT_TRUE(plain_absolute_path(good)) << good;
   for (const char* bad : {"", "/", "a", "./a", "/a/", "//a", "/a//b", "/a/../b", "/a/.", "/..", "/a\n", "/\xc3\xb6", "/a\x7f"})
