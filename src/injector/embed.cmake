@@ -1,5 +1,5 @@
-# cmake -DIN="a.js;b.js" -DOUT=header -P embed.cmake: the files, one after the other and inside one function, as a C++
-# string.
+# cmake -DIN="a.js;b.js" -DOUT=header -DNAME=kName -P embed.cmake: the files, one after the other and inside one function,
+# as a C++ string.
 set(text "globalThis.popvault = (() => {\n'use strict';")
 foreach(file IN LISTS IN)
   file(READ ${file} part)
@@ -19,5 +19,5 @@ while(at LESS size)
   math(EXPR at "${at} + 8000")
 endwhile()
 file(WRITE ${OUT} "// Generated from src/injector/finder/.\n#pragma once\n\n#include <string_view>\n\n"
-     "namespace popvault::injector {\n\ninline constexpr std::string_view kFinderSource =\n${pieces};\n\n"
+     "namespace popvault::injector {\n\ninline constexpr std::string_view ${NAME} =\n${pieces};\n\n"
      "}  // namespace popvault::injector\n")

@@ -2,12 +2,18 @@
 
 #include <algorithm>
 
-#include "injector/finder_source.hpp"
+#include "injector/finder_card.hpp"
+#include "injector/finder_identity.hpp"
+#include "injector/finder_login.hpp"
 
 namespace popvault::injector {
 namespace {
 
 Json object(std::initializer_list<Json::Object::value_type> members) { return Json::Object(members); }
+
+std::string_view finder_of(Kind kind) {
+  return kind == Kind::identity ? kIdentityFinder : kind == Kind::login ? kLoginFinder : kCardFinder;
+}
 
 }  // namespace
 
@@ -158,7 +164,7 @@ void Page::load_finder(Frame& frame) {
         frame.session);
   };
   frame.world = "asked";
-  ask(frame, evaluate(kFinderSource, false), [this](Frame& loaded, const Cdp::Reply& reply) {
+  ask(frame, evaluate(finder_of(job_.kind), false), [this](Frame& loaded, const Cdp::Reply& reply) {
     loaded.world = reply.result["result"]["objectId"].text_or("");
     // The document went away under us: a new world is made when its successor is known.
     if (!reply.ok) renew(loaded);

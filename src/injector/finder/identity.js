@@ -8,9 +8,7 @@ const PLACES = {
 const NATIONAL = 1, PREFIX = 2, ALL_LINES = 4;  // bits of the shape
 const SECTION = {shipping: 1, other: 2, billing: 3};
 
-const IS_EMAIL = /\be ?mail|\bcorreo\b|courriel|poczta|メール|邮箱/;
 const IS_PREFIX = /(phone|\btel|mobile|dial|calling|country) ?(number )?(country )?(calling |dialling |dialing )?(code|prefix)\b|dial ?code|vorwahl|indicatif|prefijo/;
-const IS_PHONE = /phone|\btel\b|telefon|telephone|\bmobile\b|\bmobil\b|\bhandy|\bcell\b|\bmovil\b|cellulare|電話|电话/;
 const IS_POSTAL = /\bzip|\bpostal|post ?code|\bplz\b|postleitzahl|\bcode postal|\bcp\b|codigo postal|\bcap\b|\bcep\b|postnummer|kod pocztowy|postcode|郵便/;
 const IS_COUNTRY = /\bcountry|\bland$|\bland\b(?! ?line)|\bpays\b|\bpais\b|\bpaese\b|\bkraj\b|国/;
 const IS_STATE = /\bstate\b|province|\bregion\b|\bcounty\b|bundesland|prefecture|\bkanton|provincia|\bestado\b|wojewodztwo|都道府県|\bstaat\b/;

@@ -1,5 +1,6 @@
-// The finder: finds the fields of a card, an identity or a login in one document, fills them and reads them back. The files of this folder are put
-// together, in the order of CMakeLists.txt, into one function whose `api` is kept.
+// The finder: finds the fields of a card, an identity or a login in one document, fills them and reads them back. The
+// files of this folder are put together, those of one kind of record in the order of CMakeLists.txt, into one function
+// whose `api` is kept.
 //
 // Runs in an isolated world: the page's scripts share the DOM with it, but not its objects, prototypes or
 // variables. The injector evaluates this file once per document and keeps the object it returns; every later
@@ -66,6 +67,8 @@ const IS_REPEAT = /\bconfirm|\brepeat|\bre ?(enter|type)|\bverify\b|\bagain\b|wi
 // One half of the holder's name.
 const IS_GIVEN = /\b(first|given|fore) ?name|vorname|prenom\b|voornaam/;
 const IS_FAMILY = /\b(last|family|sur) ?name|nachname|familienname|achternaam/;
+const IS_EMAIL = /\be ?mail|\bcorreo\b|courriel|poczta|メール|邮箱/;
+const IS_PHONE = /phone|\btel\b|telefon|telephone|\bmobile\b|\bmobil\b|\bhandy|\bcell\b|\bmovil\b|cellulare|電話|电话/;
 const IS_PAYMENT = /credit|debit|kredit|bank ?card|payment card|bancaire|credito|kreditowej/;
 
 const says = (text, list) => list.test(text) && !(list !== IS_CVC && IS_OTHER.test(text) && !IS_PAYMENT.test(text));
