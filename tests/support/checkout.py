@@ -99,13 +99,37 @@ class Checkout:
     # The agent's part.
 
     def client(self):
-        """A further CDP client at the agents' endpoint."""
+        """A further CDP client at the agents' endpoint; `tap` keeps all that it receives."""
         browser = Browser(self.port)
+        browser.tap = []
+        receive = browser.socket.receive
+
+        def tapped():
+            text = receive()
+            browser.tap.append(text)
+            return text
+        browser.socket.receive = tapped
         self._browsers.append(browser)
         return browser
 
+    def revive(self):
+        """The browser answers; a client that lost its connection is replaced, further ones are closed."""
+        for browser in self._browsers:
+            if browser is not self.browser:
+                browser.close()
+        try:
+            self.browser.call("Target.getTargets")
+        except (CdpError, OSError):
+            self.browser.close()
+            self.browser = self.client()
+            self.browser.call("Target.getTargets")
+
+    def forget_clients(self):
+        self._browsers = [self.browser]
+        self.browser.tap.clear()
+        self.browser.events.clear()
+
     def agent(self):
-        self._count += 1
         return self.home.agent(self.keys[self._count % len(self.keys)])
 
     def open(self, site, browser=None, ready=True):
@@ -122,6 +146,7 @@ class Checkout:
     def fill(self, page, **more):
         """purchase.request and purchase.fill; the answer, or {"refused": reason}."""
         site = page.site
+        self._count += 1
         with self.agent() as agent:
             asked = agent.call("purchase.request", record=self.card["id"], amount_minor=100, currency="USD", merchant_origin=site.merchant,
                                reason="A book", idempotency_key="key-%d-%d" % (os.getpid(), self._count))
@@ -142,6 +167,28 @@ class Checkout:
     def arrived(self, page, patience=10.0):
         """The first request that reached the processor's endpoint since the page was opened, or None."""
         return self.sites.wait_arrival(page.site, page.since, patience)
+
+    def ended(self, page):
+        """The purchase's status, when nothing more will come of it."""
+        with self.agent() as agent:
+            try:
+                status = agent.call("purchase.status", purchase=page.purchase)["status"]
+            except RpcError as error:
+                return error.reason
+        return status if status not in ("armed", "filling") else None
+
+    def outcome(self, page, patience=6.0):
+        """Waits until the card arrived at the processor or, where the page holds an alias, the purchase ended."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            if self.sites.arrivals(page.site, page.since):
+                return self.sites.arrivals(page.site, page.since)[0]
+            if self.strength.startswith("wire") and self.ended(page):
+                return None
+            if not self.strength.startswith("wire") and end - time.monotonic() < patience - 1.0:
+                return None
+            time.sleep(0.03)
+        return None
 
     def shut(self, page):
         try:

@@ -27,32 +27,33 @@ from support.shop import Server
 FOLDER = os.path.join(SOURCE, "tests", "e2e", "sites")
 Request = namedtuple("Request", "host method path headers body")
 
-# page -> (processor that gets the card, its endpoint, who else's frames hold fields, how it is sealed)
-#   where: "frame" fields in processors' frames, "page" fields in the merchant's document, "mixed" both
-#   wire: the request can be replaced by a recipe; else sealed only
-Page = namedtuple("Page", "name psp path where wire")
+# psp, path: the endpoint that gets the card.
+# where: "frame" fields in processors' frames, "page" in the merchant's document, "mixed" both, "top" the processor's own page.
+# wire: the request can be described by a recipe; else it is sealed in the page, or goes to the shop itself.
+# account: what names the merchant at the processor.
+Page = namedtuple("Page", "name psp path where wire account")
 PAGES = {page.name: page for page in [
-    Page("elements_three", "elements", "/v1/tokens", "frame", True),
-    Page("payment_element", "element", "/v1/payment_intents/pi_test1/confirm", "frame", True),
-    Page("hosted_checkout", "hosted", "/v1/payment_methods", "top", True),
-    Page("hosted_graphql", "graphql", "/graphql", "frame", True),
-    Page("web_payments", "square", "/v2/card-nonce", "frame", True),
-    Page("order_fields", "orders", "/v2/checkout/orders/ORDER1/confirm-payment-source", "frame", True),
-    Page("card_sessions", "sessions", "/sessions", "frame", True),
-    Page("token_frames", "tokens", "/tokens", "frame", True),
-    Page("js_token", "js-token", "/js/v1/token", "frame", True),
-    Page("components", "components", "/v1/card-tokens", "frame", True),
-    Page("multipart", "multipart", "/vault/store", "frame", True),
-    Page("one_line", "line", "/v1/sources", "frame", True),
-    Page("lazy_frame", "line", "/v1/sources", "frame", True),
-    Page("nested_frame", "inner", "/cards/tokens", "frame", True),
-    Page("three_d_secure", "js-token", "/js/v1/token", "frame", True),
-    Page("methods_frame", "methods", "/v1/payment_methods/restricted.json", "mixed", True),
-    Page("sealed_fields", "shop", "/payments", "frame", False),
-    Page("sealed_form", "shop", "/charge", "page", False),
-    Page("plain_post", "shop", "/charge", "page", False),
-    Page("accept", "accept", "/xml/v1/request.api", "page", True),
-    *[Page(name, "direct", "/tokens", "page", True) for name in (
+    Page("elements_three", "elements", "/v1/tokens", "frame", True, "pk_test_elements"),
+    Page("payment_element", "element", "/v1/payment_intents/pi_test1/confirm", "frame", True, "pk_test_element"),
+    Page("hosted_checkout", "hosted", "/v1/payment_methods", "top", True, "pk_test_hosted"),
+    Page("hosted_graphql", "graphql", "/graphql", "frame", True, "sandbox_graphql_key"),
+    Page("web_payments", "square", "/v2/card-nonce", "frame", True, "sandbox-sq0idb-test"),
+    Page("order_fields", "orders", "/v2/checkout/orders/ORDER1/confirm-payment-source", "frame", True, "client_orders"),
+    Page("card_sessions", "sessions", "/sessions", "frame", True, "shop.localhost"),
+    Page("token_frames", "tokens", "/tokens", "frame", True, "pk_sbox_tokens"),
+    Page("js_token", "js-token", "/js/v1/token", "frame", True, "ewr1-test"),
+    Page("components", "components", "/v1/card-tokens", "frame", True, "pfl_test"),
+    Page("multipart", "multipart", "/vault/store", "frame", True, "m_multipart"),
+    Page("one_line", "line", "/v1/sources", "frame", True, "pub_line"),
+    Page("lazy_frame", "line", "/v1/sources", "frame", True, "pub_line"),
+    Page("nested_frame", "inner", "/cards/tokens", "frame", True, "merchant_inner"),
+    Page("three_d_secure", "js-token", "/js/v1/token", "frame", True, "ewr1-test"),
+    Page("methods_frame", "methods", "/v1/payment_methods/restricted.json", "mixed", True, "env_test"),
+    Page("sealed_fields", "shop", "/payments", "frame", False, None),
+    Page("sealed_form", "shop", "/charge", "page", False, None),
+    Page("plain_post", "shop", "/charge", "page", False, None),
+    Page("accept", "accept", "/xml/v1/request.api", "page", True, "client_key_test"),
+    *[Page(name, "direct", "/tokens", "page", True, "pk_test_direct") for name in (
         "masked", "controlled", "model", "blur_validation", "shadow_open", "shadow_closed", "split_boxes", "combined_select",
         "month_year_selects", "editable", "multi_step", "modal_frame", "xhr_form")],
 ]}
@@ -112,7 +113,7 @@ class Rsa:
 
 class Site:
     def __init__(self, sites, page):
-        self.name, self.psp, self.path, self.where, self.wire = page
+        self.name, self.psp, self.path, self.where, self.wire, self.account = page
         origin = sites.origin("hosted") if self.where == "top" else sites.origin("shop")
         self.merchant = origin
         self.url = origin + ("/pay?back=" + sites.origin("shop") + "/thanks" if self.where == "top" else "/" + self.name)
@@ -150,8 +151,20 @@ class Sites:
     def arrivals(self, site, since=0):
         return [r for r in self.requests[since:] if r.host == site.host and r.method == "POST" and r.path.split("?")[0] == site.path]
 
-    def elsewhere(self, site, since=0):
-        return [r for r in self.requests[since:] if not (r.host == site.host and r.path.split("?")[0] == site.path)]
+    def honest(self, site, request):
+        """Whether a request is the one that the site's page sends: its endpoint, the shop's account, and the number in its one place."""
+        if request.host != site.host or request.method != "POST" or request.path != site.path:
+            return False
+        if not site.account:
+            return True
+        try:
+            found = self.card(request)
+        except (ValueError, KeyError, IndexError):
+            return False
+        digits = [re.sub(r"\D", "", value) for value in found.values()]
+        accounts = [value for value in [*found.values(), request.headers.get("authorization", ""), request.headers.get("x-public-key", "")]]
+        return (sum(len(value) > 11 for value in digits) == 1 and any(value in (site.account, "Bearer " + site.account) for value in accounts)
+                and b"attacker" not in request.body)
 
     def wait_arrival(self, site, since=0, patience=10.0):
         end = time.monotonic() + patience
