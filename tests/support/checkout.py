@@ -10,6 +10,7 @@
 one home, one daemon and one browser; purchases are approved by the policy.
 """
 
+import json
 import os
 import time
 
@@ -50,7 +51,8 @@ class Checkout:
             self.home.make_vault()
             self.card = self.home.add_card(**self.fields)
             self.set("allow_loopback_http", "true")
-            self._enrol()
+            if self.strength != "dom":
+                self.add_recipes()
             self.keys = []
             for number in range(AGENTS):
                 name = "agent%d" % number
@@ -64,8 +66,14 @@ class Checkout:
 
     # What the two kinds do differently.
 
-    def _enrol(self):
-        pass
+    def add_recipes(self):
+        for name, recipe in self.sites.recipes().items():
+            if recipe["mode"] == "wire" and not self.strength.startswith("wire"):
+                continue  # what can be replaced in a request is not sealed
+            path = os.path.join(self.home.tmp, name + ".json")
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(recipe, file)
+            self.home.cli("recipe", "add", path, "--unsigned", passphrase=PASSPHRASE)
 
     def start_browser(self):
         raise NotImplementedError
@@ -83,18 +91,17 @@ class Checkout:
         return self.home.cli("config", "set", key, value, passphrase=PASSPHRASE)
 
     def _policy(self, name):
-        more = ["--ask-above", "1000.00", *self._more_policy()]
-        hosted = self.sites.site("hosted_checkout")
-        args = ["policy", "set", name, "--merchant", self.sites.origin("shop")]
-        for origin in self.sites.processors():
-            args += ["--processor", "%s=%s" % (self.sites.origin("shop"), origin)]
-        args += ["--merchant", hosted.merchant]
+        args = ["policy", "set", name]
+        for merchant, (processors, accounts) in self.sites.merchants().items():
+            args += ["--merchant", merchant]
+            for origin in processors:
+                args += ["--processor", merchant + "=" + origin]
+            if self.strength.startswith("wire"):
+                for account in accounts:
+                    args += ["--account", merchant + "=" + account]
         args += ["--per-use", "100.00", "--per-day", "5000.00", "--per-month", "50000.00", "--currency", "USD", "--strength", self.strength,
-                 "--no-kill", "--uses-per-hour", "10000", "--record", "*", "--unlisted", "deny", "--expires", "never", *more]
+                 "--ask-above", "1000.00", "--no-kill", "--uses-per-hour", "10000", "--record", "*", "--unlisted", "deny", "--expires", "never"]
         return self.home.cli(*args, passphrase=PASSPHRASE)
-
-    def _more_policy(self):
-        return []
 
     # The agent's part.
 
@@ -234,6 +241,21 @@ class Attached(Checkout):
     def stop_browser(self):
         if self.chromium:
             self.chromium.stop()
+
+
+class Guarded(Checkout):
+    """`popvault browser`: agents have the guard's endpoint."""
+
+    def start_browser(self):
+        self.folder = os.path.join(self.home.base, "browser")
+        answer = self.home.cli("browser", "--headless", "--profile", self.folder, passphrase=PASSPHRASE).json
+        self.port = int(answer["endpoint"].rsplit(":", 1)[1].split("/")[0])
+
+    def profile(self):
+        return self.folder
+
+    def stop_browser(self):
+        self.home.run("browser", "--stop", passphrase=PASSPHRASE)
 
 
 def checkout_for(strength, **more):

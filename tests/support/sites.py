@@ -39,7 +39,7 @@ PAGES = {page.name: page for page in [
     Page("hosted_graphql", "graphql", "/graphql", "frame", True, "sandbox_graphql_key"),
     Page("web_payments", "square", "/v2/card-nonce", "frame", True, "sandbox-sq0idb-test"),
     Page("order_fields", "orders", "/v2/checkout/orders/ORDER1/confirm-payment-source", "frame", True, "client_orders"),
-    Page("card_sessions", "sessions", "/sessions", "frame", True, "shop.localhost"),
+    Page("card_sessions", "sessions", "/sessions", "frame", True, "store.localhost"),
     Page("token_frames", "tokens", "/tokens", "frame", True, "pk_sbox_tokens"),
     Page("js_token", "js-token", "/js/v1/token", "frame", True, "ewr1-test"),
     Page("components", "components", "/v1/card-tokens", "frame", True, "pfl_test"),
@@ -59,6 +59,8 @@ PAGES = {page.name: page for page in [
 ]}
 # Frames of these stand around or beside the form.
 ALSO = {"nested_frame": ["outer"], "three_d_secure": ["acs"], "sealed_fields": ["sealed-fields"]}
+# Processors that are listed for store.localhost; the others for shop.localhost.
+STORE = ("graphql", "square", "orders", "sessions", "tokens", "components", "inner", "methods")
 HTML = "text/html; charset=utf-8"
 SHELL = ("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Checkout - %s</title>\n"
          "<style>body{font:16px sans-serif;margin:20px}[data-mount]{max-width:420px;min-height:46px}[data-mount] iframe{width:400px;border:1px solid #bbb}"
@@ -111,11 +113,63 @@ class Rsa:
         return data[32:].split(b"\1", 1)[1].decode()
 
 
+GROUPED, PLAIN = "grouped", "plain"
+# processor -> how its request is described to the owner (docs/RECIPES.md): body, number, places, other members, what names the account.
+_MM, _YY, _YYYY = ["MM"], ["YY"], ["YYYY"]
+
+
+def _split(month, year, months=None, years=None, json_kind=None):
+    kind = {"json": json_kind} if json_kind else {}
+    return {"exp_month": {"path": month, "formats": months or _MM, **kind}, "exp_year": {"path": year, "formats": years or _YYYY, **kind}}
+
+
+REQUESTS = {
+    "elements": ("form", ("card[number]", GROUPED), {"cvc": "card[cvc]", **_split("card[exp_month]", "card[exp_year]", years=_YY)},
+                 ["guid", "muid", "sid", "payment_user_agent", "time_on_page"], {"member": "key"}),
+    "element": ("form", ("payment_method_data[card][number]", GROUPED), {
+        "cvc": "payment_method_data[card][cvc]", **_split("payment_method_data[card][exp_month]", "payment_method_data[card][exp_year]", years=_YY)},
+                ["return_url", "payment_method_data[type]", "payment_method_data[billing_details][address][country]", "client_secret"], {"member": "key"}),
+    "hosted": ("form", ("card[number]", GROUPED), {"cvc": "card[cvc]", "holder": "billing_details[name]", **_split("card[exp_month]", "card[exp_year]", years=_YY)},
+               ["type"], {"member": "key"}),
+    "graphql": ("graphql", ("variables.input.creditCard.number", PLAIN), {
+        "cvc": "variables.input.creditCard.cvv", **_split("variables.input.creditCard.expirationMonth", "variables.input.creditCard.expirationYear")},
+                ["clientSdkMetadata.*", {"path": "variables.input.options.validate", "type": "boolean"}], {"header": "authorization", "bearer": True}),
+    "square": ("json", ("card_data.number", PLAIN), {"cvc": "card_data.cvv", **_split("card_data.exp_month", "card_data.exp_year", ["M"], json_kind="integer")},
+               ["location_id", "session_id", "website_url", "card_data.billing_postal_code"], {"member": "client_id"}),
+    "orders": ("json", ("payment_source.card.number", PLAIN), {"cvc": "payment_source.card.security_code",
+                                                              "exp": {"path": "payment_source.card.expiry", "formats": ["YYYY-MM"]}},
+               [], {"member": "application_context.client_id"}),
+    "sessions": ("json", ("credit_card.number", GROUPED), {"cvc": "credit_card.verification_value", "holder": "credit_card.name",
+                                                           **_split("credit_card.month", "credit_card.year", ["M"], json_kind="integer")},
+                 ["credit_card.start_month", "credit_card.start_year", "credit_card.issue_number"], {"member": "payment_session_scope"}),
+    "tokens": ("json", ("number", PLAIN), {"cvc": "cvv", **_split("expiry_month", "expiry_year", ["M"], json_kind="integer")},
+               ["type", "preferred_scheme", "requestSource"], {"header": "authorization"}),
+    "js-token": ("form", ("number", PLAIN), {"cvc": "cvv", **_split("month", "year")},
+                 ["first_name", "last_name", "version", "deviceId", "sessionId"], {"member": "key"}),
+    "components": ("json", ("cardNumber", PLAIN), {"cvc": "cardCvv", "holder": "cardHolder", "exp": {"path": "cardExpiryDate", "formats": ["MMYY"]}},
+                   ["locale", {"path": "testmode", "type": "boolean"}], {"member": "profileToken"}),
+    "multipart": ("multipart", ("pan", PLAIN), {"cvc": "code", **_split("exp_month", "exp_year")}, [], {"member": "merchant"}),
+    "line": ("json", ("source.number", GROUPED), {"cvc": "source.cvc", "exp": {"path": "source.expiry", "formats": ["MM/YY"]}},
+             ["source.object"], {"header": "x-public-key"}),
+    "inner": ("json", ("number", PLAIN), {"cvc": "securityCode", **_split("expiryMonth", "expiryYear", years=_YY)}, [], {"member": "merchant"}),
+    "methods": ("json", ("payment_method.credit_card.number", PLAIN), {
+        "cvc": "payment_method.credit_card.verification_value", "holder": "payment_method.credit_card.full_name",
+        **_split("payment_method.credit_card.month", "payment_method.credit_card.year")}, [], {"member": "environment_key"}),
+    "accept": ("json", ("securePaymentContainerRequest.data.token.cardNumber", PLAIN), {
+        "cvc": "securePaymentContainerRequest.data.token.cardCode",
+        "exp": {"path": "securePaymentContainerRequest.data.token.expirationDate", "formats": ["MMYYYY"]}},
+               ["securePaymentContainerRequest.data.type", "securePaymentContainerRequest.data.id", "securePaymentContainerRequest.merchantAuthentication.name"],
+               {"member": "securePaymentContainerRequest.merchantAuthentication.clientKey"}),
+    "direct": ("json", ("card.number", GROUPED), {"cvc": "card.cvc", **_split("card.exp_month", "card.exp_year")}, [], {"member": "publishable_key"}),
+}
+
+
 class Site:
     def __init__(self, sites, page):
         self.name, self.psp, self.path, self.where, self.wire, self.account = page
-        origin = sites.origin("hosted") if self.where == "top" else sites.origin("shop")
-        self.merchant = origin
+        # Two shops, because no merchant has more than eight recipes.
+        shop = "hosted" if self.where == "top" else "store" if self.psp in STORE else "shop"
+        self.merchant = origin = sites.origin(shop)
         self.url = origin + ("/pay?back=" + sites.origin("shop") + "/thanks" if self.where == "top" else "/" + self.name)
         self.host = self.psp
         self.fields = [self.psp] if self.psp != "shop" else []
@@ -143,8 +197,40 @@ class Sites:
     def all(self):
         return [self.site(name) for name in PAGES]
 
-    def processors(self):
-        return sorted({origin for site in self.all() for origin in site.processors})
+    def merchants(self):
+        """merchant -> (processors, accounts), as the owner's policy lists them."""
+        found = {}
+        for site in self.all():
+            processors, accounts = found.setdefault(site.merchant, (set(), set()))
+            processors.update(site.processors)
+            accounts.update([site.account] if site.account else [])
+        return {merchant: (sorted(processors), sorted(accounts)) for merchant, (processors, accounts) in found.items()}
+
+    def recipes(self):
+        """processor -> recipe of it, with the origins of this run."""
+        found = {}
+        for page in PAGES.values():
+            if page.psp in found or page.psp not in REQUESTS:
+                continue
+            body, (number, form), places, allow, account = REQUESTS[page.psp]
+            origin = self.origin(page.psp)
+            request = {"origins": [origin], "method": "POST", "path": page.path, "body": body,
+                       "places": {"number": {"path": number, "form": form}, **places}, "allow": allow, "accounts": [account]}
+            if body == "graphql":
+                request["graphql"] = {"root": "tokenizeCreditCard", "arguments": {"input": "TokenizeCreditCardInput!"}}
+            frames = [{"relation": "sibling", "urls": [origin + "/frame"]}] if page.name == "elements_three" else ["filled"]
+            found[page.psp] = {"name": "test-" + page.psp, "version": 1, "title": page.name.replace("_", " "), "source": "tests/e2e/sites/README.md",
+                               "date": "2026-11-22", "mode": "wire", "frames": frames, "requests": [request]}
+            if page.where in ("frame", "mixed"):
+                found[page.psp]["documents"] = [origin]
+            if page.name == "js_token":
+                found[page.psp]["challenges"] = [self.origin("acs") + "/challenge"]
+            if page.where == "top":
+                found[page.psp]["documents"] = [origin]
+                found[page.psp]["submit"] = "#pay"
+        found["sealed-fields"] = {"name": "test-sealed-fields", "version": 1, "title": "sealed fields", "source": "tests/e2e/sites/README.md",
+                                  "date": "2026-11-22", "mode": "sealed", "documents": [self.origin("sealed-fields")]}
+        return found
 
     # What came in.
 
@@ -230,7 +316,7 @@ class Sites:
         if request.method == "GET":
             return self._page(request.host, path)
         # The 204 of a beacon, the receipt of a shop, the token of a processor.
-        if request.host == "shop":
+        if request.host in ("shop", "store"):
             return 200, HTML, b"<!doctype html><title>Thank you</title><p>Thank you."
         body = request.body.decode("utf-8", "replace")
         how = self.behave.get(request.host)
@@ -266,7 +352,7 @@ class Sites:
             return self._text("frames", "hosted.html")
         if re.fullmatch("[a-z_]+", name) and os.path.exists(os.path.join(FOLDER, "pages", name + ".html")):
             return SHELL % (name.replace("_", " "), self._text("pages", name + ".html"))
-        if host in ("shop", "evil", "hosted"):
+        if host in ("shop", "store", "evil", "hosted"):
             return "<!doctype html><title>%s</title><p>Nothing to see." % name
         return 404, "text/plain", b"not found"
 

@@ -114,7 +114,7 @@ def fetch_enabled_after(a):
     paid_with(a, serve)
 
 
-@attack("xhr_form", "payment_element")
+@attack("xhr_form", "payment_element", control=False)
 def fetch_of_the_whole_browser(a):
     """Fetch.enable without a session."""
     a.open()

@@ -115,8 +115,8 @@ def auto_attach_to_frames(a):
             if event["method"] == "Target.attachedToTarget" and event["params"]["sessionId"] not in seen:
                 seen.add(event["params"]["sessionId"])
                 frame = Session(a.browser, event["params"]["sessionId"], event["params"]["targetInfo"]["targetId"])
+                a.ask(frame, "Page.enable")
                 a.ask(frame, "Page.addScriptToEvaluateOnNewDocument", source=plant, runImmediately=True)
-                a.ask(frame, "Runtime.evaluate", expression=plant)
                 a.ask(frame, "Runtime.runIfWaitingForDebugger")
         return a.browser.call("Runtime.evaluate", {"expression": "!!window.ready", "returnByValue": True}, session.session_id)["result"].get("value")
 
@@ -357,7 +357,9 @@ def field_point(a):
                                    "const r = e.getBoundingClientRect(); return [r.x + 60, r.y + (e.tagName === 'IFRAME' ? Math.min(r.height / 2, 30) : r.height / 2)]; })()")
 
 
-THIEF = "addEventListener('load', () => { const t = document.createElement('textarea'); t.id = 'thief'; t.style.cssText = 'position:fixed;right:0;top:0;width:90px;height:60px';" \
+# What paints dots also keeps text from being copied.
+UNHIDE = "document.querySelectorAll('input').forEach(i => i.style.setProperty('-webkit-text-security', 'none', 'important'))"
+THIEF = "addEventListener('DOMContentLoaded', () => { const t = document.createElement('textarea'); t.id = 'thief'; t.style.cssText = 'position:fixed;right:0;top:0;width:90px;height:60px';" \
         "t.setAttribute('aria-hidden', 'true'); for (const k of ['input', 'paste', 'drop']) t.addEventListener(k, e => out(t.value + ((e.clipboardData || e.dataTransfer || {getData() {}}).getData('text/plain') || '')));" \
         "document.body.append(t); });"
 
@@ -368,6 +370,7 @@ def cut_and_paste_by_keys(a):
     a.open(plant=THIEF)
     point, thief = field_point(a), where_is(a.page.session, "#thief")
     a.fill()
+    a.look(UNHIDE)
     for command, key in (("copy", "c"), ("cut", "x")):
         a.click(point)
         a.keys("a", "KeyA", 65, modifiers=2, commands=["selectAll"])
@@ -415,6 +418,7 @@ def clipboard_api(a):
         a.refusals.append(str(error)[:60])
     point = field_point(a)
     a.fill()
+    a.look(UNHIDE)
     a.click(point)
     a.keys("a", "KeyA", 65, modifiers=2, commands=["selectAll"])
     a.keys("c", "KeyC", 67, modifiers=2, commands=["copy"])

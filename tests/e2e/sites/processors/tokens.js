@@ -10,6 +10,6 @@ const processor = {
   request: (card, account) => ({
     path: "/tokens", headers: {"Content-Type": "application/json", "Authorization": account},
     body: JSON.stringify({type: "card", number: digits(card.number), expiry_month: Number(card.month), expiry_year: Number(card.year),
-                          cvv: card.cvc, phone: {}, preferred_scheme: "", requestSource: "JS"}),
+                          cvv: card.cvc, preferred_scheme: "", requestSource: "JS"}),
   }),
 };
