@@ -6,6 +6,7 @@ a pass, and is counted apart. POPVAULT_ATTACKS=name,name runs those alone; POPVA
 
 import os
 import sys
+import time
 import unittest
 from collections import Counter
 
@@ -48,6 +49,36 @@ class Suite:
         return result
 
 
+    # Pages that cannot be filled here, and what is said instead.
+    refused = {}
+
+    def test_honest_pages(self):
+        """Every page is filled, and the real number arrives at its processor exactly once."""
+        if ONLY:
+            self.skipTest("POPVAULT_ATTACKS")
+        for site in self.checkout.sites.all():
+            with self.subTest(page=site.name):
+                page, answer = self.place(site)
+                try:
+                    if site.name in self.refused:
+                        self.assertIn(answer.get("refused") or answer["status"], self.refused[site.name])
+                        continue
+                    self.assertNotIn("refused", answer)
+                    self.assertIsNotNone(self.checkout.arrived(page))
+                    time.sleep(0.1)
+                    came = [self.checkout.sites.card(request) for request in self.checkout.sites.arrivals(site, page.since)]
+                    self.assertEqual([[digits(v) for v in one.values()].count(self.checkout.fields["number"]) for one in came], [1])
+                finally:
+                    self.checkout.shut(page)
+
+    def place(self, site):
+        page = self.checkout.open(site)
+        answer = self.checkout.fill(page)
+        if "refused" not in answer:
+            self.checkout.press_pay(page)
+        return page, answer
+
+
 class Dom(Suite, unittest.TestCase):
     """The negative control: here the number is in the page, and an agent that reads the page has it."""
 
@@ -78,10 +109,20 @@ class Guarded(Suite):
 
 class Wire(Guarded, unittest.TestCase):
     strength = "wire"
+    # Encrypted in the page, or posted to the shop itself: there is no request to put the number into.
+    refused = {"sealed_fields": ("armed",), "sealed_form": ("armed",), "plain_post": ("armed",)}
 
 
 class Sealed(Guarded, unittest.TestCase):
     strength = "sealed"
+    # The agent's script could be in the shop's document, which holds a part of the card.
+    refused = {"methods_frame": ("page_tainted",)}
+
+    def place(self, site):
+        """The shop's own pages are opened and paid by popvault: what an agent has opened is not clean."""
+        if site.where == "page":
+            return self.checkout.fill_unopened(site)
+        return super().place(site)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Page:
 
     def __init__(self, session, site, since):
         self.session, self.site, self.since = session, site, since
-        self.target_id = session.target_id
+        self.target_id = session.target_id if session else None
         self.pay_at = None
 
 
@@ -150,7 +150,12 @@ class Checkout:
             page.pay_at = where_is(session, "#pay")
         return page
 
-    def fill(self, page, **more):
+    def fill_unopened(self, site):
+        """purchase.fill of a page that popvault opens by itself and whose button it presses; (Page, answer)."""
+        page = Page(None, site, len(self.sites.requests))
+        return page, self.fill(page, named={"url": site.url, "open": True}, submit=True)
+
+    def fill(self, page, named=None, **more):
         """purchase.request and purchase.fill; the answer, or {"refused": reason}."""
         site = page.site
         self._count += 1
@@ -161,7 +166,7 @@ class Checkout:
                 return {"refused": asked.get("reason") or asked["status"], "purchase": asked["purchase"]}
             page.purchase = asked["purchase"]
             try:
-                return agent.call("purchase.fill", purchase=asked["purchase"], page={"target_id": page.target_id}, **more)
+                return agent.call("purchase.fill", purchase=asked["purchase"], page=named or {"target_id": page.target_id}, **more)
             except RpcError as error:
                 return {"refused": error.reason, "purchase": asked["purchase"], "data": error.data}
 
