@@ -12,12 +12,14 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import stock
 from support.chromium import Chromium
 from support.guard import Guard
+from support.home import wait_until
 from support.shop import HTML, Server
 from support.tap import Tap
 
@@ -32,9 +34,12 @@ SHOP = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Lantern Bo
 </form>
 <p id="said"></p>
 <button id="pay" onclick="paid.textContent = 'Paid'">Pay now</button> <p id="paid"></p>
-<p><a id="away" href="/second">Second page</a> <a id="popup" href="/second" target="_blank">In a new tab</a></p>
+<p><a id="away" href="/second">Second page</a> <a id="hosted" href="$psp/hosted">Pay there</a>
+<a id="popup" href="/second" target="_blank">In a new tab</a></p>
 %s
 </html>"""
+HOSTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>%(mark)s title</title><h1>%(mark)s</h1>
+<button id="confirm" autofocus onclick="location.href = '%(shop)s/second'">Confirm</button></html>"""
 SECOND = "<!doctype html><html lang='en'><meta charset='utf-8'><title>Second</title><h1>The second page</h1></html>"
 FRAME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>%(mark)s title</title>
 <p id="inside">%(mark)s</p><label>Inner <input id="field" value="%(mark)s field"></label></html>"""
@@ -44,16 +49,20 @@ class Site:
     """shop.localhost with pages that embed help.localhost (anybody's) and psp.localhost (a processor's)."""
 
     def __init__(self):
+        self.hosted = 0  # visits
         self.server = Server(self._answer)
         self.shop, self.help, self.psp = ("http://%s.localhost:%d" % (name, self.server.port) for name in ("shop", "help", "psp"))
 
     def _answer(self, handler, _, path, __, ___):
         host = handler.headers["Host"].split(".")[0]
+        if path == "/hosted":
+            self.hosted += 1
+            return 200, HTML, (HOSTED % {"mark": MARK % "hosted", "shop": self.shop}).encode()
         if host in ("help", "psp"):
             return 200, HTML, (FRAME % {"mark": MARK % host}).encode()
         frames = {"/": "", "/help": self.help, "/psp": self.psp, "/both": self.help + " " + self.psp}
         if path in frames:
-            return 200, HTML, (SHOP % "".join('<iframe src="%s/frame" width="400" height="120"></iframe>' % origin
+            return 200, HTML, (SHOP.replace("$psp", self.psp) % "".join('<iframe src="%s/frame" width="400" height="120"></iframe>' % origin
                                               for origin in frames[path].split())).encode()
         return (200, HTML, SECOND.encode()) if path == "/second" else (404, HTML, b"<!doctype html>nothing here")
 
@@ -88,7 +97,7 @@ class McpClient:
         return text
 
     _NAMED = {"#who": 'textbox "Your name"', "#size": 'combobox "Size"', "#greet": 'button "Greet"', "#pay": 'button "Pay now"',
-              "#away": 'link "Second page"', "#popup": 'link "In a new tab"', "#field": 'textbox "Inner"'}
+              "#away": 'link "Second page"', "#hosted": 'link "Pay there"', "#popup": 'link "In a new tab"', "#field": 'textbox "Inner"'}
 
     def _ref(self, selector):
         text = self._snapshot()
@@ -155,6 +164,9 @@ class McpClient:
 
     def click(self, selector):
         self.mcp.tool("browser_click", target=self._ref(selector), element=selector)
+
+    def press(self, key):
+        self.mcp.tool("browser_press_key", key=key)
 
     def select(self, selector, value):
         self.mcp.tool("browser_select_option", target=self._ref(selector), element=selector, values=[value])
@@ -301,6 +313,18 @@ class Endpoint:
         finally:
             self.refusals(name)
 
+    def apart(self, name):
+        """A context of the client's own: what is in it is not in the others, and goes with it."""
+        client = self.client(name)
+        client("open", url=self.site.shop + "/")
+        try:
+            self.assertEqual(client("apart", url=self.site.shop + "/"),
+                             {"answer": "yes640taste=plum", "cookies": ["taste=plum"], "said": ["hello"]})
+        finally:
+            self.refusals(name)
+        self.assertEqual(client("cookie"), "")
+        client("close")
+
     # Frames.
 
     def frame_of_anybody(self, name):
@@ -340,6 +364,35 @@ class Endpoint:
         (self.assertNotIn if self.guarded else self.assertIn)((MARK % "psp").encode(), self.tap.received)
         self.refusals(name)
 
+    def hosted_checkout(self, name):
+        """The whole page is the processor's: nobody reads it, but the agent can press its button and goes on afterwards."""
+        client, visits = self.client(name), self.site.hosted
+        client("open", url=self.site.shop + "/")
+        client("click", selector="#hosted")
+        wait_until(lambda: self.site.hosted > visits, "the processor's page is asked for")
+        time.sleep(0.5)
+        if self.guarded:
+            for verb, order in (("text", {"selector": "h1"}), ("evaluate", {"script": "document.body.innerHTML"}), ("snapshot", {})):
+                try:
+                    self.assertNotIn(MARK % "hosted", str(client(verb, **order)))
+                except stock.Error:
+                    pass
+        else:
+            self.assertIn(MARK % "hosted", client("text", selector="h1"))
+        try:
+            client("press", key="Enter")
+        except stock.Error as error:  # a client that wants to see the page afterwards
+            print("%s: %s" % (name, str(error)[:300]), file=sys.stderr)
+        client("wait", selector="h1", text="The second page")
+        self.assertEqual(client("title"), "Second")
+        client("goto", url=self.site.shop + "/")
+        client("fill", selector="#who", value="Ada")
+        client("click", selector="#greet")
+        client("wait", selector="#said", text="Hello Ada")
+        client("close")
+        (self.assertNotIn if self.guarded else self.assertIn)((MARK % "hosted").encode(), self.tap.received)
+        self.refusals(name)
+
     # Two at once.
 
     def two(self, one, other):
@@ -365,6 +418,10 @@ class Endpoint:
     def test_playwright(self):
         self.work("playwright")
 
+    def test_contexts(self):
+        self.apart("playwright")
+        self.apart("puppeteer")
+
     def test_playwright_frames(self):
         self.frame_of_anybody("playwright")
         self.frame_of_a_processor("playwright")
@@ -389,6 +446,13 @@ class Endpoint:
     def test_playwright_mcp_frames(self):
         self.frame_of_anybody("mcp")
         self.frame_of_a_processor("mcp")
+
+    def test_hosted_checkout(self):
+        for name in ("playwright", "puppeteer", "remote_interface"):
+            self.hosted_checkout(name)
+
+    def test_hosted_checkout_mcp(self):
+        self.hosted_checkout("mcp")
 
     def test_two_at_once(self):
         self.two("playwright", "puppeteer")

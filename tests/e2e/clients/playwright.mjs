@@ -36,11 +36,32 @@ await serve({
   fill: ({ selector, value }) => page.fill(selector, value),
   type: ({ selector, value }) => page.locator(selector).pressSequentially(value),
   click: ({ selector }) => page.click(selector),
+  press: ({ key }) => page.keyboard.press(key),
   select: ({ selector, value }) => page.selectOption(selector, value),
   wait: ({ selector, text }) => page.locator(selector, { hasText: text }).waitFor(),
   text: ({ selector }) => page.textContent(selector),
   value: ({ selector }) => page.inputValue(selector),
   evaluate: ({ script }) => page.evaluate(script),
+  // A context of its own, with its cookies; a size; what was printed on the console; an answer to a dialog.
+  async apart({ url }) {
+    const own = await browser.newContext({ viewport: { width: 640, height: 480 } });
+    try {
+      const there = await own.newPage();
+      const said = [];
+      there.on('console', message => said.push(message.text()));
+      there.on('dialog', dialog => dialog.accept('yes'));
+      await there.goto(url);
+      await own.addCookies([{ name: 'taste', value: 'plum', url }]);
+      const cookies = (await own.cookies(url)).map(one => one.name + '=' + one.value);
+      await there.reload();
+      const answer = await there.evaluate('console.log("hello"), prompt("well?") + innerWidth + document.cookie');
+      await there.waitForTimeout(50);
+      return { answer, cookies, said };
+    } finally {
+      await own.close();
+    }
+  },
+  cookie: () => page.evaluate('document.cookie'),
   screenshot: async ({ full }) => (await page.screenshot({ fullPage: Boolean(full) })).toString('base64'),
   snapshot: () => page.ariaSnapshot(),
   pageSnapshot: () => page.ariaSnapshot({ mode: 'ai' }),

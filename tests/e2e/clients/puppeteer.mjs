@@ -38,12 +38,33 @@ await serve({
   fill: ({ selector, value }) => page.locator(selector).fill(value),
   type: ({ selector, value }) => page.type(selector, value),
   click: ({ selector }) => page.locator(selector).click(),
+  press: ({ key }) => page.keyboard.press(key),
   select: ({ selector, value }) => page.select(selector, value),
   wait: ({ selector, text }) => page.waitForFunction((s, t) => document.querySelector(s)?.textContent.includes(t), {}, selector, text)
     .then(() => null),
   text: ({ selector }) => page.$eval(selector, one => one.textContent),
   value: ({ selector }) => page.$eval(selector, one => one.value),
   evaluate: ({ script }) => page.evaluate(script),
+  async apart({ url }) {
+    const own = await browser.createBrowserContext();
+    try {
+      const there = await own.newPage();
+      const said = [];
+      there.on('console', message => said.push(message.text()));
+      there.on('dialog', dialog => dialog.accept('yes'));
+      await there.setViewport({ width: 640, height: 480 });
+      await there.goto(url);
+      await own.setCookie({ name: 'taste', value: 'plum', domain: new URL(url).hostname });
+      const cookies = (await own.cookies()).map(one => one.name + '=' + one.value);
+      await there.reload();
+      const answer = await there.evaluate('console.log("hello"), prompt("well?") + innerWidth + document.cookie');
+      await new Promise(resolve => setTimeout(resolve, 50));
+      return { answer, cookies, said };
+    } finally {
+      await own.close();
+    }
+  },
+  cookie: () => page.evaluate('document.cookie'),
   screenshot: ({ full }) => page.screenshot({ encoding: 'base64', fullPage: Boolean(full) }),
   snapshot: async () => JSON.stringify(await page.accessibility.snapshot()),
   pageSnapshot: async () => JSON.stringify(await page.accessibility.snapshot({ includeIframes: true })),

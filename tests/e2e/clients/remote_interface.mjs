@@ -124,6 +124,11 @@ await serve({
     }
   },
   click,
+  async press({ key }) {
+    const code = { key, code: key, windowsVirtualKeyCode: 13 };
+    await page.Input.dispatchKeyEvent({ type: 'keyDown', text: '\r', ...code });
+    await page.Input.dispatchKeyEvent({ type: 'keyUp', ...code });
+  },
   select: ({ selector, value }) => evaluate(`{ const s = document.querySelector(${quoted(selector)}); s.value = ${quoted(value)};
     s.dispatchEvent(new Event('change', { bubbles: true })); }`),
   wait: ({ selector, text }) => until(() => evaluate(
