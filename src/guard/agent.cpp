@@ -10,7 +10,6 @@ constexpr std::size_t kMaxPending = 4096;
 constexpr int kRefused = -32000;
 constexpr int kNoSession = -32001;
 const Json::Limits kParams{32 * 1024 * 1024, 200};
-const Json::Limits kEvent{64 * 1024 * 1024, 200};
 
 // Commands of the browser session whose missing browserContextId means the default one.
 bool takes_context(std::string_view method) {
@@ -21,13 +20,11 @@ bool takes_context(std::string_view method) {
   return false;
 }
 
-}  // namespace
+bool is_remembered(std::string_view method) {
+  return method == "Page.addScriptToEvaluateOnNewDocument" || method == "Runtime.addBinding";
+}
 
-struct Agent::Pending {
-  std::int64_t id = 0;  // the client's
-  std::string session, method;
-  Json params;          // where the answer has to be looked at
-};
+}  // namespace
 
 Agent::Agent(Hub& hub, std::shared_ptr<Socket> socket, std::string page)
     : hub_(hub), socket_(std::move(socket)), page_(std::move(page)) {}
@@ -52,10 +49,11 @@ void Agent::start() {
                   [weak, &hub, session](const Json& page, bool attached) {
                     const auto agent = weak.lock();
                     if (!agent || agent->gone_) return;
-                    if (!attached) return agent->socket_->close();
-                    const std::string id = page["sessionId"].text_or("");
                     const Target* const target = hub.targets.find(agent->page_);
-                    hub.sessions.add(id, *agent, session, agent->page_, target ? kind_of(target->type) : Place::Kind::page);
+                    if (!attached || target == nullptr || !hub.visible(*target)) return agent->socket_->close();
+                    const std::string id = page["sessionId"].text_or("");
+                    hub.sessions.add(id, *agent, session, agent->page_, kind_of(target->type));
+                    hub.pages.touched(agent->page_);
                     agent->begin(id);
                   });
   });
@@ -97,7 +95,9 @@ void Agent::message(std::string_view text) {
   const auto scanned = CdpMessage::scan(text);
   if (!scanned || !scanned->id || scanned->method.empty() || !scanned->result.empty() || !scanned->error.empty())
     return socket_->close();
-  Session* const session = hub_.sessions.find(scanned->session.empty() ? std::string_view(root_) : scanned->session);
+  const auto renewal = renewals_.find(scanned->session.empty() ? std::string_view(root_) : scanned->session);
+  if (renewal != renewals_.end()) return renewal->second.messages.emplace_back(text), void();
+  Session* const session = scanned->session.empty() ? hub_.sessions.find(root_) : hub_.sessions.find(*this, scanned->session);
   if (session == nullptr || session->owner != this || session->hidden || (!page_.empty() && session->id == browser_session_))
     return socket_->send(error_text(*scanned->id, kNoSession, "Session with given id not found.", scanned->session));
   command(*scanned->id, *scanned, *session);
@@ -115,62 +115,74 @@ void Agent::command(std::int64_t id, const CdpMessage& message, Session& session
   if (ruling.verdict == Ruling::Verdict::refuse) return refuse(id, ruling.why, message.session);
   if (ruling.verdict == Ruling::Verdict::answer)
     return socket_->send(result_text(id, ruling.result.is_null() ? "{}" : ruling.result.dump(), message.session));
-  if (ruling.params) params = std::move(*ruling.params);
   bool changed = ruling.params.has_value();
-  if (session.kind == Place::Kind::browser && takes_context(message.method) && params.find("browserContextId") == nullptr) {
+  if (ruling.params) params = std::move(*ruling.params);
+  if (own_answer(id, message, session, params, changed)) return;
+  const std::string text = changed ? params.dump() : std::string(message.params);
+  const std::int64_t ours = ++last_;
+  pending_[ours] = {id, session.id, std::string(message.method), is_remembered(message.method) ? std::move(params) : Json(), ruling.look};
+  hub_.link.forward(*this, ours, message.method, text, session.id);
+}
+
+// What the rule cannot know: other targets, contexts, planted scripts. True when it has been answered.
+bool Agent::own_answer(std::int64_t id, const CdpMessage& message, Session& session, Json& params, bool& changed) {
+  const std::string_view method = message.method;
+  const bool browser = session.kind == Place::Kind::browser;
+  const Json* const named = params.find("targetId");
+  if (named != nullptr && (method.substr(0, 7) == "Target." || method.substr(0, 8) == "Browser.") && method != "Target.detachFromTarget") {
+    const Target* const target = hub_.targets.find(named->text_or(""));
+    if (target == nullptr || !hub_.visible(*target)) return refuse(id, "No target with given id found", message.session), true;
+  }
+  if (browser && takes_context(method) && params.find("browserContextId") == nullptr) {
     params.set("browserContextId", hub_.context);
     changed = true;
   }
-  const std::string text = changed ? params.dump() : std::string(message.params);
-  forward(id, message.method, text, session);
-}
-
-void Agent::forward(std::int64_t id, std::string_view method, std::string_view params, Session& session) {
-  const std::int64_t ours = ++last_;
-  pending_[ours] = {id, session.id, std::string(method), {}};
-  hub_.link.forward(*this, ours, method, params, session.id);
-}
-
-void Agent::answer(std::int64_t ours, const CdpMessage& message) {
-  const auto found = pending_.find(ours);
-  if (found == pending_.end() || gone_) return;
-  const Pending pending = std::move(found->second);
-  pending_.erase(found);
-  socket_->send(answer_text(pending.id, message, name_of(pending.session)));
-  regulate();
-}
-
-void Agent::send_event(std::string_view method, const Json& params, std::string_view session) {
-  socket_->send(event_text(method, params.dump(), name_of(session)));
-}
-
-void Agent::attached(const CdpMessage& message, Session& session) {
-  const auto params = Json::parse(message.params, kEvent);
-  if (!params) return;
-  const Json& info = (*params)["targetInfo"];
-  const std::string id = (*params)["sessionId"].text_or("");
-  Session& child = hub_.sessions.add(id, *this, session.id, info["targetId"].text_or(""), kind_of(info["type"].text_or("")));
-  child.waiting = (*params)["waitingForDebugger"].bool_or(false);
-}
-
-void Agent::event(const CdpMessage& message, Session& session) {
-  if (gone_) return;
-  if (message.method == "Target.attachedToTarget") attached(message, session);
-  if (message.method == "Target.detachedFromTarget")
-    if (const auto params = Json::parse(message.params, kEvent)) hub_.sessions.remove((*params)["sessionId"].text_or(""));
-  if (!page_.empty() && session.id == browser_session_) return;
-  const Place place = hub_.place_of(session);
-  switch (event_rule(message.method, place)) {
-    case EventRule::drop:
-      return;
-    case EventRule::pass:
-      return socket_->send(event_text(message.method, message.params, name_of(session.id)));
-    case EventRule::look:
-      break;
+  if (method == "Target.disposeBrowserContext" && params["browserContextId"].text_or("") == hub_.context)
+    return refuse(id, "the default context stays", message.session), true;
+  if (browser && method == "Target.setAutoAttach") attaches_ = params["autoAttach"].bool_or(false);
+  if (browser && method == "Target.setDiscoverTargets") discovers_ = params["discover"].bool_or(false);
+  if (session.kind == Place::Kind::page) note_standing(session, method, params);
+  const bool script = method == "Page.removeScriptToEvaluateOnNewDocument";
+  if (!script && method != "Runtime.removeBinding") return false;
+  const std::string name = params[script ? "identifier" : "name"].text_or("");
+  for (auto at = session.standing.begin(); at != session.standing.end(); ++at) {
+    if (at->identifier != name || (at->method == "Runtime.addBinding") == script) continue;
+    const std::string current = at->current;
+    const bool out = at->out;
+    session.standing.erase(at);
+    if (out) return socket_->send(result_text(id, "{}", message.session)), true;
+    if (script) params.set("identifier", current);
+    changed = changed || script;
+    return false;
   }
-  auto params = Json::parse(message.params.empty() ? "{}" : message.params, kEvent);
-  if (!params) return;
-  if (const auto allowed = rule_event(message.method, std::move(*params), place)) send_event(message.method, *allowed, session.id);
+  return false;
+}
+
+std::string Agent::name_of(std::string_view session) const {
+  if (session == root_) return {};
+  const Session* const known = hub_.sessions.find(session);
+  return known == nullptr ? std::string(session) : known->name;
+}
+
+void Agent::lost(Session& session) {
+  cut(session);
+  if (session.id == root_) return socket_->close();
+  send_event("Target.detachedFromTarget", Json::Object{{"sessionId", session.name}, {"targetId", session.target}}, session.parent);
+}
+
+void Agent::cut(Session& session) {
+  const bool root = session.id == root_;
+  const std::string mark = "\"sessionId\":\"" + session.name + "\"}";
+  socket_->drop_queued([&mark, root](std::string_view text) {
+    const auto message = CdpMessage::scan(text);
+    return message && (root ? message->session.empty() : text.size() > mark.size() && text.substr(text.size() - mark.size()) == mark);
+  });
+  for (const std::int64_t ours : hub_.link.forget(*this, session.id)) {
+    const auto found = pending_.find(ours);
+    if (found == pending_.end()) continue;
+    refuse(found->second.id, "the page is closed to agents while a card is filled in", name_of(session.id));
+    pending_.erase(found);
+  }
 }
 
 }  // namespace popvault::guard

@@ -4,11 +4,15 @@
 // client goes, its browser session is detached, and with it everything it attached to or made to be disposed.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "guard/endpoint.hpp"
 #include "guard/sessions.hpp"
+#include "guard/targets.hpp"
 
 namespace popvault::guard {
 
@@ -26,28 +30,62 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   void closed() override;
   void answer(std::int64_t id, const CdpMessage& message) override;
   void event(const CdpMessage& message, Session& session) override;
+  bool is_agent() const override { return true; }
 
-  // How this client names a session: its root has no name.
-  std::string_view name_of(std::string_view session) const { return session == root_ ? std::string_view{} : session; }
-  void send_event(std::string_view method, const Json& params, std::string_view session);
-  void refuse(std::int64_t id, std::string_view why, std::string_view session);
   // Commands wait while the pipe is full.
   void pause(bool paused);
-  Socket& socket() { return *socket_; }
+  // The session is not this agent's to use any more, as if its target had gone.
+  void lost(Session& session);
+  // What is queued or under way for it is dropped, commands are answered with an error.
+  void cut(Session& session);
+  // The session ends and another takes its place under the same name: nothing that was under way or planted lives on.
+  // `loader`: of the navigation that is the reason.
+  void renew(Session& session, const std::string& loader);
+  // What was left out at renew() is set up again.
+  void stand_again(Session& session);
+  // A page that was kept from it is there.
+  void found(const Target& target);
 
  private:
-  struct Pending;
-  void command(std::int64_t id, const CdpMessage& message, Session& session);
-  void forward(std::int64_t id, std::string_view method, std::string_view params, Session& session);
-  void attached(const CdpMessage& message, Session& session);
+  struct Pending {
+    std::int64_t id = 0;  // the client's
+    std::string session, method;
+    Json params;        // of those whose answer is remembered
+    bool look = false;  // the answer has to pass the rule
+  };
+
+  // agent.cpp: what the client says
   void begin(std::string root);
   void regulate();
+  void command(std::int64_t id, const CdpMessage& message, Session& session);
+  bool own_answer(std::int64_t id, const CdpMessage& message, Session& session, Json& params, bool& changed);
+  void refuse(std::int64_t id, std::string_view why, std::string_view session);
+  // How this client names a session: its root has no name.
+  std::string name_of(std::string_view session) const;
+  // agent_renewal.cpp
+  void note_standing(Session& session, std::string_view method, const Json& params);
+  void stand(Session& session, Standing& standing, bool now);
+  void answer_cut(const Pending& pending, const std::string& loader, const std::string& name);
+  // agent_answers.cpp: what the browser says
+  std::string looked_at(const Pending& pending, const CdpMessage& message);
+  void remember(const Pending& pending, const CdpMessage& message);
+  void event_of_target(const CdpMessage& message, Session& session);
+  void attached(const Json& params, Session& session);
+  void send_event(std::string_view method, const Json& params, std::string_view session);
 
   Hub& hub_;
   std::shared_ptr<Socket> socket_;
   std::string page_, browser_session_, root_;
-  std::map<std::int64_t, Pending> pending_;  // by the link's id
+  std::map<std::int64_t, Pending> pending_;  // by the number that the link knows it by
   std::int64_t last_ = 0;
+  // Sessions that are being made anew, by name, with what the client says meanwhile.
+  struct Renewal {
+    Session session;
+    std::vector<std::string> messages;
+  };
+  std::map<std::string, Renewal, std::less<>> renewals_;
+  std::set<std::string, std::less<>> ended_;  // whose end the client is not told
+  bool attaches_ = false, discovers_ = false;  // Target.setAutoAttach, setDiscoverTargets of the browser session
   bool paused_ = false, gone_ = false;
 };
 

@@ -14,12 +14,12 @@ struct Asked {
     return "ws://127.0.0.1:" + std::to_string(port) + path + suffix;
   }
   Json entry(const Target& target) const {
-    const bool told = !hub.place_of_target(target).sealed && !hub.place_of_target(target).live;
+    const Json info = hub.told(target);
     Json out;
     out.set("id", target.id);
     out.set("type", target.type);
-    out.set("title", told ? target.title : std::string());
-    out.set("url", told ? target.url : redacted(target.url));
+    out.set("title", info["title"]);
+    out.set("url", info["url"]);
     out.set("description", "");
     out.set("devtoolsFrontendUrl", "");
     out.set("webSocketDebuggerUrl", web_socket("/devtools/page/" + target.id));
@@ -49,7 +49,7 @@ HttpAnswer version_of(const Asked& asked) {
 HttpAnswer list_of(const Asked& asked) {
   Json::Array out;
   for (const auto& [id, target] : asked.hub.targets.all())
-    if (asked.hub.visible(target) && target.type != "tab" && !asked.hub.out_of_bounds(target)) out.push_back(asked.entry(target));
+    if (asked.hub.visible(target) && target.type != "tab") out.push_back(asked.entry(target));
   HttpAnswer answer;
   answer.body = Json(std::move(out)).pretty();
   return answer;

@@ -35,15 +35,28 @@ void Hub::start(std::function<void(bool)> ready) {
     if (ok) version = result.dump();
   });
   link.call("Target.setDiscoverTargets", Json::Object{{"discover", true}, {"filter", everything()}}, {});
+  link.call("Target.setAutoAttach",
+            Json::Object{{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true},
+                         {"filter", Json::Array{Json(Json::Object{{"type", "page"}})}}}, {});
   link.call("Target.createBrowserContext", {}, {}, [this, ready](const Json& result, bool ok) {
     if (!ok) return ready(false);
     context = result["browserContextId"].text_or("");
+    set_downloads(context);
     link.call("Target.createTarget", Json::Object{{"url", "about:blank"}, {"browserContextId", context}}, {},
               [ready](const Json&, bool made) { ready(made); });
   });
 }
 
-void Hub::set_processors(const std::vector<std::string>& origins) { processors.set(origins); }
+void Hub::set_processors(const std::vector<std::string>& origins) {
+  processors.set(origins);
+  pages.processors_changed();
+}
+
+void Hub::set_downloads(const std::string& where) {
+  Json params = Json::Object{{"behavior", exchange.empty() ? "deny" : "allow"}, {"browserContextId", where}};
+  if (!exchange.empty()) params.set("downloadPath", exchange);
+  link.call("Browser.setDownloadBehavior", params, {});
+}
 
 void Hub::drained() {
   for (const auto& agent : agents) agent->pause(false);
@@ -61,33 +74,81 @@ void Hub::take_event(const CdpMessage& message) {
 void Hub::root_event(const CdpMessage& message) {
   const auto params = Json::parse(message.params.empty() ? "{}" : message.params, kEvent);
   if (!params) return;
-  if (message.method == "Target.targetCreated" || message.method == "Target.targetInfoChanged")
-    targets.changed((*params)["targetInfo"]);
-  if (message.method == "Target.targetDestroyed") targets.gone((*params)["targetId"].text_or(""));
+  const Json& info = (*params)["targetInfo"];
+  if (message.method == "Target.targetCreated" || message.method == "Target.targetInfoChanged") {
+    const std::string id = targets.changed(info).id;
+    if (opening() && message.method == "Target.targetCreated") fresh_.insert(id);
+    pages.target_changed(id);
+  }
+  if (message.method == "Target.targetDestroyed") {
+    const std::string id = (*params)["targetId"].text_or("");
+    pages.target_gone(id);
+    targets.gone(id);
+  }
+  if (message.method == "Target.attachedToTarget") attached(*params, {});
+  if (message.method == "Target.detachedFromTarget") sessions.remove((*params)["sessionId"].text_or(""));
 }
 
-void Hub::event(const CdpMessage&, Session&) {}
+void Hub::attached(const Json& params, const std::string& parent) {
+  const Json& info = params["targetInfo"];
+  const std::string id = params["sessionId"].text_or("");
+  // Attached on its own account: this one is not of auto-attach.
+  const std::string type = info["type"].text_or("");
+  if (type != "page" && type != "iframe") return;
+  targets.changed(info);
+  Session& session = sessions.add(id, *this, parent, info["targetId"].text_or(""), kind_of(type));
+  pages.attached(session, params["waitingForDebugger"].bool_or(false));
+}
+
+void Hub::event(const CdpMessage& message, Session& session) {
+  if (message.method == "Target.attachedToTarget" || message.method == "Target.detachedFromTarget") {
+    const auto params = Json::parse(message.params, kEvent);
+    if (!params) return;
+    const std::string parent = session.id;
+    if (message.method == "Target.attachedToTarget") return attached(*params, parent);
+    return sessions.remove((*params)["sessionId"].text_or(""));
+  }
+  pages.event(message, session);
+}
 
 Place Hub::place_of(const Session& session) const {
   const Target* const target = targets.find(session.target);
   Place out = target != nullptr ? place_of_target(*target) : Place{};
   out.kind = session.kind;
   out.exchange = exchange;
+  out.streams = &session.streams;
   return out;
 }
 
 Place Hub::place_of_target(const Target& target) const {
   Place out;
   out.kind = kind_of(target.type);
-  out.processor = processors.has(target.url);
+  const std::string id = targets.page_of(target.id);
+  const Page* const page = pages.find(id);
+  if (page == nullptr) return out;
+  out.processor = page->held_off || processors.has(targets.url_of(id));
+  out.sealed = page->sealed;
+  out.hidden_frames = &page->hidden_frames;
+  for (const auto& [name, session] : sessions.all())
+    out.live = out.live || (session.owner->is_injector() && !session.target.empty() && targets.page_of(session.target) == id);
   return out;
 }
 
-bool Hub::out_of_bounds(const Target& target) const { return target.type != "page" && processors.has(target.url); }
-
 bool Hub::visible(const Target& target) const {
-  return target.type == "page" || target.type == "iframe" || target.type == "worker" || target.type == "tab" ||
-         target.type == "service_worker" || target.type == "shared_worker";
+  const bool known = target.type == "page" || target.type == "iframe" || target.type == "worker" || target.type == "tab" ||
+                     target.type == "service_worker" || target.type == "shared_worker";
+  if (!known || fresh_.count(target.id) != 0 || hidden_tabs_.count(target.id) != 0) return false;
+  const Page* const page = pages.find(targets.page_of(target.id));
+  return (page == nullptr || !page->unseen) && !pages.out_of_bounds(target.id);
+}
+
+Json Hub::told(const Target& target) const { return told(target, target.info); }
+
+Json Hub::told(const Target& target, Json info) const {
+  const Page* const page = pages.find(targets.page_of(target.id));
+  Place place = place_of_target(target);
+  place.live = place.live || (page != nullptr && page->redacted);
+  return shown_target(std::move(info), place);
 }
 
 std::shared_ptr<SocketUser> Hub::connect(std::string_view path, std::shared_ptr<Socket> socket) {

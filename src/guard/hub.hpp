@@ -6,9 +6,11 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "guard/browser_link.hpp"
 #include "guard/endpoint.hpp"
+#include "guard/pages.hpp"
 #include "guard/sessions.hpp"
 #include "guard/targets.hpp"
 #include "rpc/guard_protocol.hpp"
@@ -26,6 +28,8 @@ class Hub final : public Peer {
   // Asks the browser who it is and makes the context that agents work in; `ready(false)`: it does not speak the protocol.
   void start(std::function<void(bool)> ready);
   void set_processors(const std::vector<std::string>& origins);
+  // Downloads of a browser context: into the exchange folder, or none.
+  void set_downloads(const std::string& context);
 
   // A client's WebSocket; null when the path names nothing.
   std::shared_ptr<SocketUser> connect(std::string_view path, std::shared_ptr<Socket> socket);
@@ -38,10 +42,27 @@ class Hub final : public Peer {
   // Of what is attached in this session.
   Place place_of(const Session& session) const;
   Place place_of_target(const Target& target) const;
-  // A frame, popup or worker of a processor: no agent is attached to it.
-  bool out_of_bounds(const Target& target) const;
-  // Whether agents may know of a target.
+  // Whether agents may know of a target, and attach to it: not a processor's frame, nor a page that is not theirs yet.
   bool visible(const Target& target) const;
+  // As agents may see it: without URL and title while a value may be in the page.
+  Json told(const Target& target) const;
+  Json told(const Target& target, Json info) const;
+
+  // Agents' sessions (hub_agents.cpp). In a frame that is out of bounds they are detached; of a page that is sealed, what is
+  // under way for them is cut.
+  void hide_frame(std::string_view target);
+  void hide(Session& session, bool told);
+  void cut(std::string_view page);
+  // A processor's document comes to the page: agents' sessions are made anew, with what the rule allows there.
+  void hold_off(const std::string& page, const std::string& loader);
+  // Another document is there: what stood before is put back.
+  void let_back(const std::string& page);
+  void show_page(const std::string& page);
+  // Popvault.open: the target's id, or empty.
+  void open_page(const std::string& url, const void* sealer, std::function<void(const std::string&)> done);
+  // A page's id is not known yet: what came meanwhile waits.
+  bool opening() const noexcept { return opening_ != 0; }
+  void when_opened(std::function<void()> task) { after_opening_.push_back(std::move(task)); }
 
   // The guard's own root session.
   void event(const CdpMessage& message, Session& session) override;
@@ -52,6 +73,7 @@ class Hub final : public Peer {
   Sessions sessions;
   Targets targets;
   ProcessorOrigins processors;
+  Pages pages{*this};
   std::string exchange;
   std::string version;  // the result of Browser.getVersion
   std::string context;  // the browser context that is an agent's default
@@ -61,9 +83,15 @@ class Hub final : public Peer {
  private:
   void take_event(const CdpMessage& message);
   void root_event(const CdpMessage& message);
+  void attached(const Json& params, const std::string& parent);
   void drained();
+  std::vector<Session*> agents_in(std::string_view page);
 
   std::function<void()> browser_gone_;
+  int opening_ = 0;
+  std::set<std::string, std::less<>> fresh_;  // what came while a page was being opened
+  std::set<std::string, std::less<>> hidden_tabs_;
+  std::vector<std::function<void()>> after_opening_;
   std::map<JobId, std::shared_ptr<InjectorLink>> injectors_;
 };
 

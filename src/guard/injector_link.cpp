@@ -38,6 +38,7 @@ void InjectorLink::end() {
   gone_ = true;
   if (writes_) hub_.link.stream().release(true);
   writes_ = false;
+  hub_.pages.sealer_gone(this);
   hub_.link.forget(*this);
   hub_.sessions.remove_all(*this);
   if (!root_.empty()) hub_.link.call("Target.detachFromTarget", Json::Object{{"sessionId", root_}}, {});
@@ -82,7 +83,34 @@ void InjectorLink::popvault(std::int64_t id, const CdpMessage& message) {
     hub_.link.stream().release(false);
     return reply(id, true);
   }
-  reply(id, false, "unknown method");
+  const std::string page = (*params)["targetId"].text_or("");
+  if (message.method == "Popvault.open") return open(id, (*params)["url"].text_or(""));
+  std::string why = "unknown method";
+  if (message.method == "Popvault.seal") {
+    std::vector<std::string> frames;
+    if (const auto* const names = (*params)["frameIds"].array(); names != nullptr)
+      for (const Json& name : *names) frames.push_back(name.text_or(""));
+    why = hub_.pages.seal(this, page, frames);
+  } else if (message.method == "Popvault.unseal") {
+    why = hub_.pages.unseal(page);
+  } else if (message.method == "Popvault.redact") {
+    why = hub_.pages.redact(page);
+  }
+  reply(id, why.empty(), why);
+}
+
+void InjectorLink::open(std::int64_t id, const std::string& url) {
+  if (!url_allowed(url)) return reply(id, false, "this URL is not allowed");
+  hub_.open_page(url, this, [weak = weak_from_this(), &hub = hub_, id](const std::string& target) {
+    const auto self = weak.lock();
+    if (!self || self->gone_) {
+      // Nobody waits for it.
+      if (!target.empty()) hub.link.call("Target.closeTarget", Json::Object{{"targetId", target}}, {});
+      return;
+    }
+    if (target.empty()) return self->reply(id, false, "the page could not be opened");
+    self->stream_.send(result_text(id, Json(Json::Object{{"targetId", target}}).dump(), {}));
+  });
 }
 
 void InjectorLink::answer(std::int64_t id, const CdpMessage& message) {

@@ -23,6 +23,7 @@ class InjectorLink final : public Peer, public std::enable_shared_from_this<Inje
 
   void answer(std::int64_t id, const CdpMessage& message) override;
   void event(const CdpMessage& message, Session& session) override;
+  bool is_injector() const override { return true; }
   const JobId& id() const noexcept { return id_; }
   Strength strength() const noexcept { return strength_; }
 
@@ -30,6 +31,7 @@ class InjectorLink final : public Peer, public std::enable_shared_from_this<Inje
   void take(std::string_view text);
   void popvault(std::int64_t id, const CdpMessage& message);
   void begin(std::int64_t id);
+  void open(std::int64_t id, const std::string& url);
   void reply(std::int64_t id, bool ok, std::string_view why = {});
 
   Hub& hub_;

@@ -22,9 +22,16 @@ void Targets::gone(std::string_view id) {
   if (const auto found = all_.find(id); found != all_.end()) all_.erase(found);
 }
 
+void Targets::set_parent(const std::string& id, const std::string& parent) { all_[id].parent = parent; }
+
 const Target* Targets::find(std::string_view id) const {
   const auto found = all_.find(id);
   return found == all_.end() ? nullptr : &found->second;
+}
+
+std::string Targets::url_of(std::string_view id) const {
+  const Target* const target = find(id);
+  return target == nullptr ? std::string() : target->url;
 }
 
 std::string Targets::page_of(std::string_view id) const {

@@ -22,9 +22,12 @@ class Targets {
   // From targetCreated, targetInfoChanged or attachedToTarget.
   Target& changed(const Json& info);
   void gone(std::string_view id);
+  // Of a worker, which does not say it itself.
+  void set_parent(const std::string& id, const std::string& parent);
   const Target* find(std::string_view id) const;
   // The page that a frame or worker stands in; empty when that is not known.
   std::string page_of(std::string_view id) const;
+  std::string url_of(std::string_view id) const;
   const std::map<std::string, Target, std::less<>>& all() const noexcept { return all_; }
 
  private:
