@@ -39,8 +39,9 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   // What is queued or under way for it is dropped, commands are answered with an error.
   void cut(Session& session);
   // The session ends and another takes its place under the same name: nothing that was under way or planted lives on.
-  // `loader`: of the navigation that is the reason.
-  void renew(Session& session, const std::string& loader);
+  void renew(Session& session);
+  // A navigation of the page is over (Hub::committed): whoever asked for it is answered.
+  void committed(const std::string& page, const std::string& loader);
   // What was left out at renew() is set up again.
   void stand_again(Session& session);
   // A page that was kept from it is there.
@@ -65,7 +66,7 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   // agent_renewal.cpp
   void note_standing(Session& session, std::string_view method, const Json& params);
   void stand(Session& session, Standing& standing, bool now);
-  void answer_cut(const Pending& pending, const std::string& loader, const std::string& name);
+  void answer_cut(const Pending& pending, const std::string& target, const std::string& name);
   // agent_answers.cpp: what the browser says
   std::string looked_at(const Pending& pending, const CdpMessage& message);
   void remember(const Pending& pending, const CdpMessage& message);
@@ -84,6 +85,12 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
     std::vector<std::string> messages;
   };
   std::map<std::string, Renewal, std::less<>> renewals_;
+  // Page.navigate whose session was made anew below it: the answer comes with the document.
+  struct Navigation {
+    std::int64_t id = 0;
+    std::string page, session;
+  };
+  std::vector<Navigation> navigations_;
   std::set<std::string, std::less<>> ended_;  // whose end the client is not told
   bool attaches_ = false, discovers_ = false;  // Target.setAutoAttach, setDiscoverTargets of the browser session
   bool paused_ = false, gone_ = false;

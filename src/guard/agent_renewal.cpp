@@ -36,17 +36,31 @@ void Agent::note_standing(Session& session, std::string_view method, const Json&
 }
 
 // What a client must hear of a command whose session ended below it.
-void Agent::answer_cut(const Pending& pending, const std::string& loader, const std::string& name) {
+void Agent::answer_cut(const Pending& pending, const std::string& target, const std::string& name) {
   const std::string_view method = pending.method;
-  if (method == "Page.navigate")
-    return socket_->send(result_text(pending.id, Json(Json::Object{{"frameId", hub_.sessions.find(pending.session)->target}, {"loaderId", loader}}).dump(), name));
+  if (method == "Page.navigate") return navigations_.push_back({pending.id, target, name});
   if (method.substr(0, 6) == "Input." || method == "Page.reload" || method == "Page.navigateToHistoryEntry" || ends(method, ".enable") ||
       is_standing(method))
     return socket_->send(result_text(pending.id, "{}", name));
   socket_->send(error_text(pending.id, kGone, "Inspected target navigated or closed", name));
 }
 
-void Agent::renew(Session& session, const std::string& loader) {
+void Agent::committed(const std::string& page, const std::string& loader) {
+  std::vector<Navigation> left;
+  for (Navigation& one : navigations_) {
+    if (one.page != page) {
+      left.push_back(std::move(one));
+      continue;
+    }
+    Json result = Json::Object{{"frameId", page}};
+    if (loader.empty()) result.set("errorText", "net::ERR_ABORTED");
+    else result.set("loaderId", loader);
+    socket_->send(result_text(one.id, result.dump(), one.session));
+  }
+  navigations_ = std::move(left);
+}
+
+void Agent::renew(Session& session) {
   const std::string id = session.id, name = session.name, target = session.target;
   const bool root = id == root_;
   const std::string shown = name_of(id);
@@ -59,7 +73,7 @@ void Agent::renew(Session& session, const std::string& loader) {
       session.standing.push_back({found->second.method, found->second.params, identifier, {}, true});
       socket_->send(result_text(found->second.id, Json(Json::Object{{"identifier", identifier}}).dump(), shown));
     } else {
-      answer_cut(found->second, loader, shown);
+      answer_cut(found->second, target, shown);
     }
     pending_.erase(found);
   }

@@ -126,7 +126,7 @@ Place Hub::place_of_target(const Target& target) const {
   const std::string id = targets.page_of(target.id);
   const Page* const page = pages.find(id);
   if (page == nullptr) return out;
-  out.processor = page->held_off || processors.has(targets.url_of(id));
+  out.processor = pages.is_processor(id);
   out.sealed = page->sealed;
   out.hidden_frames = &page->hidden_frames;
   for (const auto& [name, session] : sessions.all())

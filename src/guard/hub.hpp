@@ -54,7 +54,9 @@ class Hub final : public Peer {
   void hide(Session& session, bool told);
   void cut(std::string_view page);
   // A processor's document comes to the page: agents' sessions are made anew, with what the rule allows there.
-  void hold_off(const std::string& page, const std::string& loader);
+  void hold_off(const std::string& page);
+  // The navigation that was held is over: its loader, or none when it came to nothing.
+  void committed(const std::string& page, const std::string& loader);
   // Another document is there: what stood before is put back.
   void let_back(const std::string& page);
   void show_page(const std::string& page);

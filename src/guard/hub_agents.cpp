@@ -33,13 +33,17 @@ void Hub::cut(std::string_view page) {
   }
 }
 
-void Hub::hold_off(const std::string& page, const std::string& loader) {
+void Hub::hold_off(const std::string& page) {
   // Ids: making one anew changes the table.
   std::vector<std::string> ids;
   for (const Session* const session : agents_in(page))
     if (!session->hidden && session->target == page) ids.push_back(session->id);
   for (const std::string& id : ids)
-    if (Session* const session = sessions.find(id); session != nullptr) static_cast<Agent&>(*session->owner).renew(*session, loader);
+    if (Session* const session = sessions.find(id); session != nullptr) static_cast<Agent&>(*session->owner).renew(*session);
+}
+
+void Hub::committed(const std::string& page, const std::string& loader) {
+  for (const auto& agent : agents) agent->committed(page, loader);
 }
 
 void Hub::let_back(const std::string& page) {

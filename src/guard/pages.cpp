@@ -59,6 +59,9 @@ void Pages::attached(Session& session, bool waiting) {
   if (session.kind == Place::Kind::page || session.kind == Place::Kind::frame) {
     watch_processors(session);
     hub_.link.call("Page.enable", {}, id);
+    hub_.link.call("Page.getFrameTree", {}, id, [this, id](const Json& result, bool ok) {
+      if (const Session* const known = hub_.sessions.find(id); ok && known != nullptr) learn(result["frameTree"], *known);
+    });
     hub_.link.call("Target.setAutoAttach",
                    Json::Object{{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true},
                                 {"filter", Json::Array{Json(Json::Object{{"type", "iframe"}})}}}, id);
@@ -94,6 +97,7 @@ bool Pages::reached_by_agent(std::string_view target) const {
 void Pages::touched(std::string_view target) {
   const auto page = pages_.find(target);
   if (page != pages_.end() && page->second.held_off) return;
+  touched_.insert(std::string(target));
   for (auto& [frame, document] : documents_)
     if (document.target == target) document.tainted = true;
 }
@@ -109,27 +113,28 @@ void Pages::event(const CdpMessage& message, Session& session) {
     // A navigation that came to nothing leaves the old document.
     Page* const page = find(session.target);
     const auto at = documents_.find(session.target);
+    if (page != nullptr) hub_.committed(page->id, {});
     if (page != nullptr && page->held_off && at != documents_.end() && !hub_.processors.has(at->second.origin)) let_back(*page);
   }
 }
 
 void Pages::paused(const Json& params, Session& session) {
-  const std::string frame = params["frameId"].text_or(""), loader = params["networkId"].text_or("");
+  const std::string frame = params["frameId"].text_or("");
   Page* const page = session.kind == Place::Kind::page && frame == session.target ? find(frame) : nullptr;
   if (page != nullptr) {
-    hold_off(*page, loader);
+    hold_off(*page);
   } else {
-    mark(frame, loader, session);
+    mark(frame, params["networkId"].text_or(""), session);
     hub_.hide_frame(frame);
   }
   // After what was just sent, on the one pipe.
   hub_.link.call("Fetch.continueRequest", Json::Object{{"requestId", params["requestId"]}}, session.id);
 }
 
-void Pages::hold_off(Page& page, const std::string& loader) {
+void Pages::hold_off(Page& page) {
   if (page.held_off) return;
   page.held_off = true;
-  hub_.hold_off(page.id, loader);
+  hub_.hold_off(page.id);
 }
 
 void Pages::let_back(Page& page) {
@@ -138,7 +143,27 @@ void Pages::let_back(Page& page) {
   hub_.let_back(page.id);
 }
 
-void Pages::navigated(const Json& frame, Session& session) {
+// What was there before we looked.
+void Pages::learn(const Json& tree, const Session& session) {
+  const Json& frame = tree["frame"];
+  const std::string id = frame["id"].text_or("");
+  if (!id.empty() && documents_.count(id) == 0) {
+    const bool was_touched = touched_.count(session.target) != 0;
+    navigated(frame, session);
+    if (was_touched && documents_.count(id) != 0) documents_[id].tainted = true;
+  }
+  if (const auto* const children = tree["childFrames"].array(); children != nullptr)
+    for (const Json& child : *children) learn(child, session);
+}
+
+bool Pages::is_processor(std::string_view id) const {
+  const Page* const page = find(id);
+  if (page != nullptr && page->held_off) return true;
+  const auto document = documents_.find(id);
+  return hub_.processors.has(document == documents_.end() ? hub_.targets.url_of(id) : document->second.origin);
+}
+
+void Pages::navigated(const Json& frame, const Session& session) {
   Document document;
   document.frame = frame["id"].text_or("");
   document.loader = frame["loaderId"].text_or("");
@@ -157,7 +182,8 @@ void Pages::navigated(const Json& frame, Session& session) {
     const bool surprise = processor && !page->held_off && reached_by_agent(page->id);
     document.tainted = surprise || (!page->held_off && reached_by_agent(page->id));
     documents_[document.frame] = document;
-    if (surprise) hold_off(*page, document.loader);
+    hub_.committed(page->id, document.loader);
+    if (surprise) hold_off(*page);
     if (!processor && page->held_off) let_back(*page);
     return;
   }
@@ -205,6 +231,7 @@ void Pages::target_gone(const std::string& id) {
   unmark(id);
   document_gone(id);
   pages_.erase(id);
+  touched_.erase(id);
 }
 
 bool Pages::clean(std::string_view page, std::string_view frame) const {

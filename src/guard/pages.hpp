@@ -56,6 +56,8 @@ class Pages {
   const Page* find(std::string_view id) const;
   // The page that a target stands in, or null.
   Page* of_target(std::string_view target);
+  // A processor's document is, or is about to be, at the top.
+  bool is_processor(std::string_view page) const;
   // A frame or popup that belongs to a processor, or is on its way to one.
   bool out_of_bounds(std::string_view target) const;
   // An agent's session can script this target from now on.
@@ -73,9 +75,10 @@ class Pages {
 
  private:
   void paused(const Json& params, Session& session);
-  void hold_off(Page& page, const std::string& loader);
+  void hold_off(Page& page);
   void let_back(Page& page);
-  void navigated(const Json& frame, Session& session);
+  void navigated(const Json& frame, const Session& session);
+  void learn(const Json& tree, const Session& session);
   void document_gone(std::string_view frame);
   void mark(const std::string& frame, const std::string& loader, const Session& session);
   void unmark(std::string_view frame);
@@ -86,6 +89,7 @@ class Pages {
   Hub& hub_;
   std::map<std::string, Page, std::less<>> pages_;
   std::map<std::string, Document, std::less<>> documents_;  // by frame
+  std::set<std::string, std::less<>> touched_;              // targets that an agent's session was attached to
   std::map<std::string, std::string, std::less<>> heading_;  // frames on their way to a processor, or there: the loader
 };
 
