@@ -130,6 +130,7 @@ void Page::take_tree(const std::string& session, const Json& tree, std::set<std:
   frame.parent = told["parentId"].text_or("");
   const std::string url = told["url"].text_or("");
   frame.url = url;
+  frame.name = told["name"].text_or("");
   frame.blank = !frame.parent.empty() && (url.empty() || url == "about:blank");
   frame.origin = origin_index(job_, url, told["securityOrigin"].text_or(""));
   if (wanted(frame)) ask_world(frame);

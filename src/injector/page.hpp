@@ -24,7 +24,7 @@ struct Owner {
 };
 
 struct Frame {
-  std::string id, parent, session, loader, url;
+  std::string id, parent, session, loader, url, name;
   std::uint64_t made = 0;           // another number for each record: what an earlier one asked for is not its own
   std::uint8_t origin = kNoOrigin;  // by URL and security origin
   std::int64_t context = 0;         // of the isolated world; 0: not made yet

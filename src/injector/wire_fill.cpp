@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "injector/challenge.hpp"
 #include "injector/press.hpp"
 #include "wire/echo.hpp"
 
@@ -12,6 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLoaderFor{500};      // how much later the browser may tell which document sent a request
 constexpr milliseconds kChallengeFor{1500};  // after the answer
+constexpr milliseconds kLookEvery{100};
 constexpr milliseconds kClearFor{1500};
 
 std::set<wire::Place> places_of(const wire::Plan& plan) {
@@ -29,16 +31,7 @@ bool is_expiry(wire::Place place) {
 
 WireFill::WireFill(Conversation& talk, Cdp& cdp, Page& page, Filler& filler)
     : talk_(talk), cdp_(cdp), page_(page), filler_(filler), held_(cdp), filled_(filler.frames()) {
-  cdp_.listen([this](const Cdp::Event& event) { on_event(event); });
-}
-
-void WireFill::on_event(const Cdp::Event& event) {
-  held_.on_event(event);
-  const Json& url = event.method == "Page.frameNavigated"       ? event.params["frame"]["url"]
-                    : event.method == "Target.attachedToTarget" ? event.params["targetInfo"]["url"]
-                                                                : Json();
-  if (const std::string* text = url.string())
-    for (const wire::Recipe& recipe : recipes_) challenge_ = challenge_ || recipe.is_challenge(*text);
+  cdp_.listen([this](const Cdp::Event& event) { held_.on_event(event); });
 }
 
 Step<void> WireFill::arm() {
@@ -176,6 +169,7 @@ Step<void> WireFill::on_answer(const Held& held) {
     PV_TRY(held_.replace_answer(held));
     return stop(Outcome::failed);
   }
+  before_ = documents();
   PV_TRY(held_.pass(held));
   finished_ = !more_to_come();
   return finished_ ? watch_for_challenge() : Step<void>{};
@@ -200,14 +194,28 @@ bool WireFill::more_to_come() const {
   return false;
 }
 
+std::set<std::string> WireFill::documents() const {
+  std::set<std::string> out;
+  for (const auto& [id, frame] : page_.frames()) out.insert(id + frame.loader);
+  return out;
+}
+
+// Waits only for processors that are known to ask.
 Step<void> WireFill::watch_for_challenge() {
   const bool any = std::any_of(recipes_.begin(), recipes_.end(),
                                [](const wire::Recipe& recipe) { return !recipe.challenges.empty(); });
   const Clock::time_point end = Clock::now() + kChallengeFor;
-  while (any && !challenge_ && !page_.left() && Clock::now() < end) {
+  while (any && !challenge_ && Clock::now() < end) {
     // No other request may go astray meanwhile.
     while (const auto held = held_.take()) PV_TRY(turn_away(*held));
-    PV_TRY(cdp_.poll(end));
+    PV_TRY(page_.confirm_documents());
+    for (const auto& item : page_.frames()) {
+      const Frame& frame = item.second;
+      if (before_.contains(item.first + frame.loader)) continue;
+      const auto named = [&](const wire::Recipe& recipe) { return recipe.is_challenge(frame.url); };
+      challenge_ = challenge_ || is_challenge(frame.url, frame.name, {}) || std::any_of(recipes_.begin(), recipes_.end(), named);
+    }
+    if (!challenge_) PV_TRY(cdp_.poll(std::min(end, Clock::now() + kLookEvery)));
   }
   return {};
 }

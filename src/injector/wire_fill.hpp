@@ -35,13 +35,13 @@ class WireFill {
   // A place that the page was given an alias for, that no request has taken yet, and that a recipe has in some request.
   bool more_to_come() const;
   Step<void> watch_for_challenge();
+  std::set<std::string> documents() const;
   // No further request is substituted; those with the alias are failed.
   Step<void> turn_away(const Held& held);
   // When the fill ends early: the answer to a request that got the card is still seen to.
   Step<void> await_answer();
   // What to say when no request came, or no other one.
   Step<void> over() const;
-  void on_event(const Cdp::Event& event);
 
   Conversation& talk_;
   Cdp& cdp_;
@@ -59,6 +59,7 @@ class WireFill {
   bool moved_ = false;            // a real value left
   bool finished_ = false;
   bool challenge_ = false;
+  std::set<std::string> before_;  // documents that stood there before the answer
 };
 
 }  // namespace popvault::injector

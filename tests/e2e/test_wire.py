@@ -272,6 +272,45 @@ class WireTest(unittest.TestCase):
         self.assertIn("402", self.where.evaluate("answer"))
         self.nothing_leaked()
 
+    def test_a_form_that_is_posted(self):
+        """The request is the navigation itself."""
+        post = ("(() => { const f = document.createElement('form'); f.method = 'post'; f.action = psp + '/v1/form';"
+                "for (const [k, v] of [['key', account], ...Object.entries(card()).map(([k, v]) => ['card[' + k + ']', v])]) {"
+                "const i = document.createElement('input'); i.type = 'hidden'; i.name = k; i.value = v; f.append(i); }"
+                "document.body.append(f); f.submit(); })()")
+        answer = self.run_wire(post)
+        self.assertEqual((answer.outcome, answer.typed), ("filled", True), answer)
+        self.assertEqual(self.psp.received[0][2].count(CARD.encode()), 1)
+        self.where.wait_for("document.body && document.body.textContent.includes('tok_1')")
+
+    def test_code_in_a_request_of_its_own(self):
+        two = json.loads(recipe(self.psp.origin))
+        first = two["requests"][0]
+        second = {**first, "path": "/v1/code", "places": {"cvc": "cvc"}}
+        first["places"] = {k: v for k, v in first["places"].items() if k != "cvc"}
+        two["requests"] = [first, second]
+        act = ("(async () => { const {cvc, ...rest} = card(); await json({card: rest});"
+               "await json(JSON.stringify({key: account, cvc}), '/v1/code'); })()")
+        answer = self.run_wire(act, recipes=[json.dumps(two)])
+        self.assertEqual((answer.outcome, answer.typed, answer.said), ("filled", True, HELD), answer)
+        bodies = [json.loads(body) for _, _, body in self.psp.received]
+        self.assertEqual([bodies[0]["card"]["number"], bodies[1]["cvc"]], [CARD, "737"])
+        self.assertNotIn("cvc", bodies[0]["card"])
+
+    def test_challenge(self):
+        self.psp.pages["/challenge/1"] = "<!doctype html><title>Your bank</title>"
+        act = "json({}).then(() => document.body.append(Object.assign(document.createElement('iframe'), {src: psp + '/challenge/1'})))"
+        answer = self.run_wire(act, recipes=[recipe(self.psp.origin, challenges=[self.psp.origin + "/challenge/*"])])
+        self.assertEqual((answer.outcome, answer.typed), ("challenge", True), answer)
+
+    def test_holder(self):
+        self.shop.pages["/holder"] = (FIELDS % "").replace("<input id=\"cvc\"", "<input id=\"holder\" autocomplete=\"cc-name\"><input id=\"cvc\"")
+        named = json.loads(recipe(self.psp.origin))
+        named["requests"][0]["places"]["holder"] = "name"
+        body = json.loads(self.filled("json({name: value('holder')})", "/holder", card=inj.CARD, recipes=[json.dumps(named)]))
+        self.assertEqual(body["name"], inj.CARD["holder"])
+        self.assertEqual(self.where.evaluate("value('holder')"), "Card Holder")
+
     def test_other_requests_go_their_way(self):
         def act(page):
             page.call("Runtime.evaluate", expression="send('/metrics', '{}').then(() => json({}))")
@@ -325,6 +364,21 @@ class WireTest(unittest.TestCase):
                           "{key: '%s', card: {number: '%s', exp_month: '01', exp_year: '2039', cvc: '111'}})}).catch(() => 0), 0"
                           % (self.psp.origin, ACCOUNT, ALIAS))
         self.refused(act, "recipe_mismatch", "/framed", frame=True)
+
+    def test_worker(self):
+        """Requests of workers are not held: what they get is the alias."""
+        code = ("onmessage = e => fetch(e.data[0], {method: 'POST', body: e.data[1], headers: {'Content-Type': 'application/json'}})"
+                ".then(() => postMessage(1), () => postMessage(0))")
+        act = ("(() => { const w = new Worker(URL.createObjectURL(new Blob([%s]))); w.onmessage = () => { answer = 'worker'; };"
+               "w.postMessage([psp + '/v1/tokens', JSON.stringify({key: account, card: card()})]); })()" % json.dumps(code))
+        answer = self.run_wire(act, armed_ms=1500)
+        self.assertIn(answer.outcome, ("recipe_mismatch", "no_request"))
+        self.assertFalse(answer.typed)
+        self.assertTrue(all(CARD.encode() not in body for _, _, body in self.psp.received))
+
+    def test_beacon(self):
+        act = "navigator.sendBeacon(psp + '/v1/tokens', new Blob([JSON.stringify({key: account, card: card()})], {type: 'text/plain'}))"
+        self.refused(act, "recipe_mismatch")
 
     def test_redirect(self):
         self.psp.mode = "redirect"
