@@ -37,8 +37,7 @@ Ruling passed(std::string_view method, const CommandRow& row, const Json& params
   if (params.object())
     for (const auto& [name, value] : *params.object())
       if (!parameter_of(row, name)) return refused(method, "a parameter that is not known");
-  Checked checked;
-  checked.params = params.object() ? params : Json(Json::Object{});
+  Checked checked{params, {}, {}};
   for (const Parameter& parameter : row.params) {
     if (parameter.check.empty()) continue;
     check_parameter(parameter.check, parameter.name, params.find(parameter.name), place, checked);
@@ -46,7 +45,7 @@ Ruling passed(std::string_view method, const CommandRow& row, const Json& params
   }
   Ruling ruling;
   ruling.verdict = Ruling::Verdict::pass;
-  if (checked.changed) ruling.params = std::move(checked.params);
+  ruling.params = std::move(checked.changed);
   ruling.look = !row.result.empty() && (place.held() || row.result == "target" || row.result == "targets");
   return ruling;
 }

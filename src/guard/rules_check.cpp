@@ -163,14 +163,13 @@ void download(const Json* value, const Place& place, Checked& checked) {
     return;
   }
   const bool allowed = !place.exchange.empty() && *value->string() != "deny";
-  checked.changed = true;
-  if (!allowed) {
-    checked.params.set("behavior", "deny");
-    checked.params.erase("downloadPath");
-    return;
-  }
-  checked.params.set("behavior", *value->string() == "allowAndName" ? "allowAndName" : "allow");
-  checked.params.set("downloadPath", place.exchange);
+  const char* behaviour = *value->string() == "allowAndName" ? "allowAndName" : "allow";
+  Json& params = checked.edit();
+  params.set("behavior", allowed ? behaviour : "deny");
+  if (allowed)
+    params.set("downloadPath", place.exchange);
+  else
+    params.erase("downloadPath");
 }
 
 std::string flat(const Json* value, const Json& params, const Place& place) {
@@ -216,17 +215,15 @@ void check_parameter(const std::string& name, const std::string& parameter, cons
   if (name == "-") {
     if (value) checked.why = "refused";
   } else if (name == "key") {
-    checked.why = key(checked.params, place);
+    checked.why = key(checked.given, place);
   } else if (name == "mouse") {
-    checked.why = mouse(checked.params, place);
+    checked.why = mouse(checked.given, place);
   } else if (name == "download") {
     download(value, place, checked);
   } else if (name == "flat") {
-    checked.why = flat(value, checked.params, place);
+    checked.why = flat(value, checked.given, place);
   } else if (name == "dropped") {
-    if (!value) return;
-    checked.changed = true;
-    checked.params.erase(parameter);
+    if (value) checked.edit().erase(parameter);
   } else {
     checked.why = "an unknown check";
   }
