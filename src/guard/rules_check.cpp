@@ -99,18 +99,17 @@ std::string permissions(const Json* value, const Place&) {
   return "";
 }
 
-// Keys that send, leave a field, close or scroll. With no text but what the key itself types.
+// Keys that send, close or scroll, with no text but what the key itself types. Not Tab: it selects what is in a field.
 bool sealed_key(const Json& params) {
   const std::string key = params["key"].text_or(""), code = params["code"].text_or("");
-  const std::int64_t modifiers = params["modifiers"].int_or(0);
-  const bool plain = one_of(key, {"Enter", "Tab", " ", "Escape", "ArrowUp", "ArrowDown", "PageUp", "PageDown"});
-  if (!plain || !(modifiers == 0 || (modifiers == kShift && key == "Tab"))) return false;
+  const bool plain = one_of(key, {"Enter", " ", "Escape", "ArrowUp", "ArrowDown", "PageUp", "PageDown"});
+  if (!plain || params["modifiers"].int_or(0) != 0) return false;
   const bool same = code.empty() || code == key || (key == " " && code == "Space") || (key == "Enter" && code == "NumpadEnter");
   struct Number {
     std::string_view key;
     std::int64_t number;
   };
-  static constexpr std::array<Number, 8> kNumbers{{{"Enter", 13}, {"Tab", 9}, {" ", 32}, {"Escape", 27}, {"ArrowUp", 38},
+  static constexpr std::array<Number, 7> kNumbers{{{"Enter", 13}, {" ", 32}, {"Escape", 27}, {"ArrowUp", 38},
                                                    {"ArrowDown", 40}, {"PageUp", 33}, {"PageDown", 34}}};
   for (const char* member : {"windowsVirtualKeyCode", "nativeVirtualKeyCode"}) {
     const std::int64_t number = params[member].int_or(0);
@@ -133,7 +132,7 @@ std::string key(const Json& params, const Place& place) {
     if (const Json* value = params.find(member); value && !value->string()) return "not a text";
   if (const Json* commands = params.find("commands"); commands && !(commands->array() && commands->array()->empty()))
     return "no editing commands on this page";
-  if (place.sealed) return sealed_key(params) ? "" : "only Enter, Tab, Space, Escape and keys that scroll on a sealed page";
+  if (place.sealed) return sealed_key(params) ? "" : "only Enter, Space, Escape and keys that scroll on a sealed page";
   const std::int64_t modifiers = params["modifiers"].int_or(0), number = params["windowsVirtualKeyCode"].int_or(0);
   if (modifiers != 0 && modifiers != kShift) return "no Ctrl, Alt and Meta on this page";
   const bool moves = one_of(params["key"].text_or(""), {"Insert", "Delete"}) || number == 45 || number == 46 ||
