@@ -1,6 +1,6 @@
 // The guard's rule: which commands of an agent reach the browser and which events reach the agent. One table over
-// methods, parameters and event fields; what it does not know is refused. It is written down in rules_table.def, from which docs/GUARD.md is made.
-// Pure: no browser, no sockets, no state.
+// methods, parameters and event fields; what it does not know is refused. It is rules_table.def, from which
+// docs/GUARD.md is made. Pure: no browser, no sockets, no state.
 #pragma once
 
 #include <optional>
