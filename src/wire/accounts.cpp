@@ -60,11 +60,8 @@ std::string claim_of(std::string_view token, const std::vector<std::string>& pat
 }
 
 std::string account_of(const AccountRule& rule, std::string_view text) {
-  if (rule.bearer) {
-    static constexpr std::string_view kBearer = "Bearer ";
-    if (!text.starts_with(kBearer)) return {};
-    text.remove_prefix(kBearer.size());
-  }
+  static constexpr std::string_view kBearer = "Bearer ";
+  if (rule.bearer && text.starts_with(kBearer)) text.remove_prefix(kBearer.size());
   if (text.size() > kMaxToken) return {};
   const bool token = std::count(text.begin(), text.end(), '.') == 2;
   return token && !rule.claim.empty() ? claim_of(text, rule.claim) : std::string(text);

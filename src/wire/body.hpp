@@ -20,6 +20,12 @@ constexpr std::size_t kMaxNodes = 2048;
 
 struct Node {
   enum class Kind : std::uint8_t { object, array, string, number, boolean, null };
+  // Not inline: clang 14 would need the members' type to be complete here.
+  Node();
+  ~Node();
+  Node(Node&& other) noexcept;
+  Node& operator=(Node&& other) noexcept;
+
   Kind kind = Kind::null;
   std::string text;                                   // decoded, of a string; as written, of a number or boolean
   std::vector<std::pair<std::string, Node>> members;  // names are empty in an array

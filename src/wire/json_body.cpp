@@ -226,6 +226,11 @@ void write(Pieces& out, const Node& node) {
 
 }  // namespace
 
+Node::Node() = default;
+Node::~Node() = default;
+Node::Node(Node&& other) noexcept = default;
+Node& Node::operator=(Node&& other) noexcept = default;
+
 Body parse_json(std::string_view text) { return Reader(text).read(); }
 
 std::vector<Piece> write_json(const Node& root) {

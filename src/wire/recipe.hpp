@@ -71,7 +71,7 @@ struct AccountRule {
   std::string name;                   // of a header (lower case) or a query member
   Pattern path;                       // of a member
   std::size_t segment = 0;            // of the URL's path, from 0
-  bool bearer = false;                // the value follows "Bearer "
+  bool bearer = false;                // a "Bearer " in front is dropped
   std::vector<std::string> claim;     // when not empty and the value is a JWT: this claim of it
 };
 

@@ -282,7 +282,7 @@ TEST(Match, ClaimsOfTokens) {
   const Match match = sample.run();
   ASSERT_TRUE(match) << to_string(match.mismatch);
   EXPECT_EQ(match.plan->account, "acct_1");
-  for (const char* other : {"Bearer eyJhIjoxfQ.eyJtZXJjaGFudCI6eyJpZCI6ImFjY3RfMiJ9fQ.c2ln", "Bearer a.b.c", "Bearer", "pk_1",
+  for (const char* other : {"Bearer eyJhIjoxfQ.eyJtZXJjaGFudCI6eyJpZCI6ImFjY3RfMiJ9fQ.c2ln", "Bearer a.b.c", "Bearer", "Basic pk_1",
                             "Bearer eyJhIjoxfQ.e30.c2ln", "bearer pk_1", "Bearer pk_1, pk_2"}) {
     sample.headers[1].second = other;
     EXPECT_EQ(outcome(sample), "account_mismatch") << other;
