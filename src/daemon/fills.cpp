@@ -180,6 +180,7 @@ Status fill(Application& app, Call& call, const Json& params) {
 // For what does not pay: asked for and filled in one call. What the owner must approve first is answered as a request is, and
 // filled by purchase.fill.
 Status request_and_fill(Application& app, Call& call, std::string_view prefix) {
+  PV_TRY(app.gate.check_caller(call.peer.caller));
   Params in(call.params);
   Json request = Json::Object{{"amount_minor", 0}, {"record", in.text("record", 64)}, {"merchant_origin", in.text("merchant_origin", 300)}, {"reason", in.text("reason", 200)},
                               {"idempotency_key", in.text("idempotency_key", 64)}};
@@ -188,7 +189,6 @@ Status request_and_fill(Application& app, Call& call, std::string_view prefix) {
   PV_TRY(in.done());
   const std::string record = request["record"].text_or("");
   if (!record.starts_with(prefix) && !record.starts_with("tok_")) return fail(Errc::unsupported, "this record is of another kind");
-  PV_TRY(app.gate.check_caller(call.peer.caller));
   PV_ASSIGN(const auto policy, gate::policy_of(app.session, call.peer.caller.agent));
   if (!policy) return fail(Errc::not_found, "record");
   request.set("currency", policy->currency);

@@ -89,7 +89,8 @@ Result<Gate::Request> Gate::parse_request(const Json& params) const {
   Params in(params);
   Request out;
   out.record = in.text("record", 64);
-  out.amount = in.integer("amount_minor", 0, kMaxMinor);
+  const bool card = out.record.starts_with("crd_") || out.record.starts_with("tok_card_");
+  out.amount = in.integer("amount_minor", card ? 1 : 0, kMaxMinor);
   out.currency = in.text("currency", 3);
   const std::string merchant = in.text("merchant_origin", 300);
   out.reason = in.text("reason", 200);

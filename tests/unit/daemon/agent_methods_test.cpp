@@ -26,6 +26,7 @@ const std::map<std::string_view, Step> kMethods = {
     {"vault.status", Step{}},          {"session.hello", Step{}},        {"credentials.list", Step{}},
     {"credentials.get", Step{}},       {"purchase.request", Step::approve}, {"purchase.status", Step{}},
     {"purchase.wait", Step{}},         {"purchase.fill", Step::approve}, {"purchase.cancel", Step{}},
+    {"identity.fill", Step::authority}, {"login.fill", Step::authority},
     {"events.subscribe", Step{}},
 };
 
@@ -93,7 +94,12 @@ class AgentMethods : public testing::Test {
     if (method == "credentials.get") p.set("id", card_);
     if (method == "purchase.request") return request("second");
     if (method == "purchase.wait") p.set("timeout_ms", 0);
-    if (method == "purchase.fill") {
+    if (method == "identity.fill" || method == "login.fill") {
+      // Records that the policy does not name.
+      p = Json::Object{{"idempotency_key", method}, {"merchant_origin", "https://shop.example"}, {"reason", "x"},
+                       {"record", method == "identity.fill" ? "idn_a" : "lgn_a"}};
+    }
+    if (method.ends_with(".fill")) {
       Json page;
       page.set("url", "https://shop.example/pay");
       p.set("page", std::move(page));
@@ -162,7 +168,7 @@ TEST_F(AgentMethods, AllAreHere) {
 // The control: nothing stops it.
 TEST_F(AgentMethods, TheHonestWay) {
   for (const auto& [method, word] : walk(true))
-    EXPECT_EQ(word, method == "purchase.fill" ? "browser_not_enrolled" : "ok") << method;
+    EXPECT_EQ(word, method == "purchase.fill" ? "browser_not_enrolled" : method.ends_with(".fill") ? "not_found" : "ok") << method;
   expect_nothing_used();
   Step furthest{};
   for (const Step step : seen_) furthest = std::max(furthest, step);

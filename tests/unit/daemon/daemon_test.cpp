@@ -16,7 +16,7 @@ TEST(Dispatch, EveryOwnerMethodAndItsProof) {
       "authenticator.list", "policy.show", "recipe.list", "recipe.remove",
       "policy.unset", "policy.narrow", "policy.preview", "policy.explain", "config.get",   "purchase.list", "purchase.deny", "audit.list",   "audit.verify",
       "vault.epochs", "vault.check", "events.subscribe", "recovery.report", "vault.recover",
-      "backup.verify", "backup.restore", "grant.list", "grant.revoke"};
+      "backup.verify", "backup.restore", "grant.list", "grant.revoke", "browser.start", "browser.stop"};
   const std::set<std::string_view> kept = {"record.edit", "record.remove", "record.restore", "agent.rotate", "agent.resume",
                                            "purchase.settle", "purchase.release", "backup.create", "vault.rotate",
                                            "audit.export"};
