@@ -50,7 +50,7 @@ class Installed(unittest.TestCase):
         for name in ("popvault", "popvaultd", "popvault-injector", "popvault-watcher", "popvault-watcher.service",
                      "agent_client.hpp", "messages.hpp", "error.hpp",
                      "libpv_client.a", "popvault-client.pc", "popvaultd.service", "popvaultd.socket", "README.md",
-                     "LICENSE", "THREAT_MODEL.md", "PROTOCOL.md"):
+                     "LICENSE", "THREAT_MODEL.md", "PROTOCOL.md", "stripe.json", "stripe.json.sig"):
             self.find(name)
         self.assertEqual(os.path.basename(os.path.dirname(self.find("popvault"))), "bin")
 
@@ -82,6 +82,7 @@ class Installed(unittest.TestCase):
             run("agent", "add", "one", "--key-file", key_file, "--passphrase-fd", "0", feed=secret)
             run("policy", "set", "one", "--merchant", "https://shop.example", "--per-use", "1.00", "--per-day", "1.00",
                 "--currency", "USD", "--strength", "dom", "--passphrase-fd", "0", feed=secret)
+            self.assertIn("it is in force", run("recipe", "add", "stripe", "--passphrase-fd", "0", feed=secret))
             source = os.path.join(home.base, "client.cpp")
             with open(source, "w") as file:
                 file.write(CLIENT)
