@@ -216,6 +216,23 @@ class PlacingTest(unittest.TestCase):
                    "number.oninput = () => { number.value = number.value.replace(/ /g, '').replace(/(....)(?=.)/g, '$1 '); }</script>" % EXP_CVC,
                    {"number": "4242 4242 4242 4242", "exp": "04/31", "cvc": "737"})
 
+    def test_boxes_and_editable_text_in_a_frame_and_a_shadow(self):
+        boxes = "".join('<input id=n%d maxlength=4 aria-label="Card number %d">' % (i, i) for i in range(4))
+        inner = "<form>%s%s</form>" % (boxes, EXP_CVC)
+        page = self.open("<iframe src='%s' width=700 height=200></iframe>" % self.frame(self.psp, inner))
+        answer = self.run_fill(page, CARD, origins=[self.shop, self.psp])
+        self.assertEqual(answer.outcome, "filled", answer)
+        (values,) = [session.evaluate(READ) for session in self.browser.frames(page).values()]
+        self.assertEqual(values, {"n0": "4242", "n1": "4242", "n2": "4242", "n3": "4242", "exp": "04/31", "cvc": "737"})
+        for mode in ("open", "closed"):
+            page = self.open("<x-card></x-card><script>const root = document.querySelector('x-card').attachShadow({mode: '%s'}); root.innerHTML = "
+                             "'<div id=number contenteditable role=textbox aria-label=\"Card number\" style=\"border:1px solid;height:20px\"></div>%s'; "
+                             "window.shown = () => [root.getElementById('number').textContent, root.getElementById('cvc').value]</script>"
+                             % (mode, EXP_CVC))
+            answer = self.run_fill(page, CARD)
+            self.assertEqual(answer.outcome, "filled", answer)
+            self.assertEqual(page.evaluate("shown()"), ["4242424242424242", "737"])
+
     # -- identities --
 
     def test_identity_by_token(self):
@@ -237,6 +254,18 @@ class PlacingTest(unittest.TestCase):
                       "<input id=q type=search name=search_address></form>",
                       {"a": "Zoë Anne", "b": "O'Neil", "c": PERSON["email"], "d": PERSON["phone"], "e": "Allee 12, Hof 3", "f": "Berlin",
                        "g": "10117", "h": "Germany"})
+
+    def test_identity_by_the_names_of_well_known_shops(self):
+        for names in (["checkout[billing_address][%s]" % n for n in ("first_name", "last_name", "address1", "address2", "city", "zip", "phone")],
+                      ["billing_%s" % n for n in ("first_name", "last_name", "address_1", "address_2", "city", "postcode", "phone")],
+                      ["billingFirstName", "billingLastName", "billingAddressLine1", "billingAddressLine2", "billingCity", "billingZip", "billingPhone"],
+                      ["firstname", "lastname", "street[0]", "street[2]", "city", "postcode", "telephone"]):
+            self.identity("<form>%s<input id=vat name=vat_id><input id=co name=company></form>" % "".join("<input id=f%d name='%s'>" % pair for pair in enumerate(names)),
+                          {"f0": "Zoë Anne", "f1": "O'Neil", "f2": "Allee 12", "f3": "Hof 3", "f4": "Berlin", "f5": "10117", "f6": PERSON["phone"]})
+
+        self.identity("<form><input id=a name='billing_address[name]'><input id=b name='billing_address[line1]'><input id=c name='billing_address[city]'>"
+                      "<input id=d name='billing_address[postal_code]'></form>",
+                      {"a": PERSON["name"], "b": "Allee 12, Hof 3", "c": "Berlin", "d": "10117"})
 
     def test_identity_in_german(self):
         self.identity("<html lang=de><form><label>Vorname <input id=a></label><label>Nachname <input id=b></label><label>E-Mail <input id=c></label>"
@@ -366,6 +395,19 @@ class PlacingTest(unittest.TestCase):
         self.assertEqual((answer.why("username"), answer.why("password")), ("missing", "missing"), answer)
         self.refuses("<form><label>Search <input></label></form>", "fields_missing", LOGIN, "login")
 
+    def test_login_by_label(self):
+        self.login("<form><label>Email or username <input id=u></label><label>Password <input id=p type=password></label>"
+                   "<button type=button>Show password</button><button>Log in</button></form><form><label>Search <input id=q></label></form>",
+                   {"u": LOGIN["username"], "p": LOGIN["password"]})
+        self.login("<html lang=de><form><label>Benutzername <input id=u></label><label>Passwort <input id=p type=password></label>"
+                   "<label>Einmalcode <input id=t></label></form>", {"u": LOGIN["username"], "p": LOGIN["password"], "t": LOGIN["totp"]})
+        # The password of the next step is there and not shown.
+        self.login("<form><input id=u type=email name=email><input id=p type=password style='display:none'><button>Next</button></form>",
+                   {"u": LOGIN["username"]})
+        for body in ("<form><label>Your e-mail for our newsletter <input type=email></label><button>Subscribe</button></form>",
+                     "<form><label>E-mail <input type=email></label><button>Send invoice</button></form>"):
+            self.refuses(body, "fields_missing", LOGIN, "login")
+
     def test_code_in_six_boxes(self):
         boxes = "".join("<input id=t%d maxlength=1 inputmode=numeric>" % i for i in range(6))
         expected = {"t%d" % i: digit for i, digit in enumerate(LOGIN["totp"])}
@@ -373,6 +415,10 @@ class PlacingTest(unittest.TestCase):
         self.login(head + boxes + "</fieldset></form>", expected)
         self.login(head + boxes + "</fieldset></form>" + self.ADVANCE, expected)
         self.login("<form>" + boxes.replace("<input id=t0", "<input autocomplete=one-time-code id=t0") + "</form>", expected)
+        # Boxes that take keys alone, and move on by themselves.
+        self.login(head + boxes + "</fieldset></form><script>const all = [...document.querySelectorAll('input')]; all.forEach((e, i) => {"
+                   " e.onbeforeinput = event => event.preventDefault(); e.onkeydown = event => { if (!/^\\d$/.test(event.key)) return;"
+                   " event.preventDefault(); e.value = event.key; all[i + 1]?.focus(); }; });</script>", expected)
         # Boxes of something else.
         self.login("<form><input id=u autocomplete=username>" + boxes.replace("id=t", "id=x") + "</form>", {"u": LOGIN["username"]})
 

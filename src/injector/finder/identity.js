@@ -32,7 +32,7 @@ const placeToken = el => {
   return {field: PLACES[last], tier: TIER.token, shape, list};
 };
 
-const placeOf = (text, el) => {
+const placeOf = text => {
   if (IS_EMAIL.test(text)) return FIELD.email;
   if (IS_PREFIX.test(text)) return -PREFIX;
   if (IS_PHONE.test(text)) return FIELD.phone;
@@ -51,8 +51,8 @@ const placeByWords = (el, list) => {
   if (el.tagName === 'INPUT' && el.type === 'email') return {field: FIELD.email, tier: TIER.named, shape: 0};
   for (const tier of [TIER.named, TIER.placeholder, TIER.near]) {
     for (const {text} of list.filter(s => s.tier === tier)) {
-      // "billing[address][city]": the last word that says something counts, so the section's own words go first.
-      const field = placeOf(text.replace(/\b(billing|shipping|delivery|bill|ship|invoice) ?(?=\w)(address )?(?=\w)/g, ''), el);
+      // "billing_address[name]" is no address.
+      const field = placeOf(text.replace(/\b(billing|shipping|delivery) (address )?(?=(full ?)?name$)/, ''));
       if (field === -PREFIX) return {field: FIELD.phone, tier, shape: PREFIX};
       if (field !== null) return {field, tier, shape: 0};
     }
