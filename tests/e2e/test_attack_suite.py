@@ -119,8 +119,8 @@ class Sealed(Guarded, unittest.TestCase):
     refused = {"methods_frame": ("page_tainted",)}
 
     def place(self, site):
-        """The shop's own pages are opened and paid by popvault: what an agent has opened is not clean."""
-        if site.where == "page":
+        """Pages that hold the fields themselves are opened and paid by popvault: what an agent has opened is not clean."""
+        if site.where in ("page", "top"):
             return self.checkout.fill_unopened(site)
         return super().place(site)
 

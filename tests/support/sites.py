@@ -219,6 +219,8 @@ class Sites:
             if body == "graphql":
                 request["graphql"] = {"root": "tokenizeCreditCard", "arguments": {"input": "TokenizeCreditCardInput!"}}
             frames = [{"relation": "sibling", "urls": [origin + "/frame"]}] if page.name == "elements_three" else ["filled"]
+            if page.psp == "direct":  # the shop's dialog: its own page posts what stands in its frame
+                frames.append({"relation": "parent", "urls": [self.origin("shop") + "/modal_frame"]})
             found[page.psp] = {"name": "test-" + page.psp, "version": 1, "title": page.name.replace("_", " "), "source": "tests/e2e/sites/README.md",
                                "date": "2026-11-22", "mode": "wire", "frames": frames, "requests": [request]}
             if page.where in ("frame", "mixed"):

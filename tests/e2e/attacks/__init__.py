@@ -49,10 +49,6 @@ def load():
     return ALL
 
 
-class Refused(Exception):
-    """The product said no, and there is nothing further to try."""
-
-
 class Attempt:
     def __init__(self, checkout, site_name):
         self.checkout, self.sites, self.browser = checkout, checkout.sites, checkout.browser
@@ -90,13 +86,15 @@ class Attempt:
         page = Page(session, site, since)
         self.pages.append(page)
         self.page = self.page or page
-        if ready and site.where != "top":
+        if site.where == "top":
+            page.pay_at = [80, 338]
+        elif ready:
             session.wait_for("window.ready")
             page.pay_at = where_is(session, "#pay")
         return page
 
     def fill(self, page=None, **more):
-        """What purchase.fill answered; Refused when it said no (after what was planted had its time)."""
+        """purchase.fill; false when it was refused."""
         self.answer = self.checkout.fill(page or self.page, **more)
         self.see(json.dumps(self.answer))
         if "refused" in self.answer:
@@ -224,8 +222,8 @@ def run(checkout, one):
     try:
         try:
             one.run(attempt)
-        except Refused:
-            pass
+        except TimeoutError:
+            attempt.refusals.append("no answer")
         except (CdpError, OSError, RpcError, Closed, ValueError, KeyError, TypeError, IndexError) as error:
             broke = "%s: %s" % (type(error).__name__, str(error)[:160])
         checkout.revive()

@@ -14,7 +14,7 @@ def send(code, doc, control=True, behave="echo", sites=("xhr_form",)):
             a.sites.behave[a.site.psp] = behave
             a.open()
             a.fill()
-            a.look("(async () => { %s const psp = '%s', evil = '%s'; %s })()" % (READ, a.sites.origin(a.site.psp), a.evil, code), userGesture=True)
+            a.look("Promise.race([new Promise(r => setTimeout(r, 3000)), (async () => { %s const psp = '%s', evil = '%s'; %s })()])" % (READ, a.sites.origin(a.site.psp), a.evil, code), userGesture=True)
             a.look("new Promise(r => setTimeout(r, 150))")
             a.settle()
         run.__name__, run.__doc__ = name, doc
