@@ -98,7 +98,12 @@ Step<void> HeldRequests::enable(std::vector<std::string> url_patterns, const std
 void HeldRequests::on_event(const Cdp::Event& event) {
   const Json& params = event.params;
   if (event.method == "Fetch.requestPaused") {
-    held_.push_back(read_held(event));
+    Held held = read_held(event);
+    if (passes_(held)) {
+      cdp_.send("Fetch.continueRequest", object({{"requestId", held.id}}), held.session);
+    } else {
+      held_.push_back(std::move(held));
+    }
   } else if (event.method == "Network.requestWillBeSent") {
     if (loaders_.size() < kMostLoaders) loaders_[params["requestId"].text_or("")] = params["loaderId"].text_or("");
   } else if (event.method == "Network.loadingFailed") {

@@ -34,7 +34,8 @@ Held read_held(const Cdp::Event& event);
 
 class HeldRequests {
  public:
-  explicit HeldRequests(Cdp& cdp) : cdp_(cdp) {}
+  // `passes`: a request that goes its way at once, whatever we are waiting for.
+  HeldRequests(Cdp& cdp, std::function<bool(const Held&)> passes) : cdp_(cdp), passes_(std::move(passes)) {}
 
   // Every request from these sessions, and from those of frames to come, to a URL of these patterns is held from now on.
   Step<void> enable(std::vector<std::string> url_patterns, const std::vector<std::string>& sessions);
@@ -57,6 +58,7 @@ class HeldRequests {
   Cdp::Id enable_in(const std::string& session);
   Step<void> command(std::string_view method, Json params, const Held& held);
   Cdp& cdp_;
+  std::function<bool(const Held&)> passes_;
   std::vector<std::string> patterns_;
   std::deque<Held> held_;
   std::map<std::string, std::string> loaders_;

@@ -4,6 +4,7 @@
 
 #include "injector/challenge.hpp"
 #include "injector/press.hpp"
+#include "injector/relation.hpp"
 #include "wire/echo.hpp"
 
 namespace popvault::injector {
@@ -30,7 +31,8 @@ bool is_expiry(wire::Place place) {
 }  // namespace
 
 WireFill::WireFill(Conversation& talk, Cdp& cdp, Page& page, Filler& filler)
-    : talk_(talk), cdp_(cdp), page_(page), filler_(filler), held_(cdp), filled_(filler.frames()) {
+    : talk_(talk), cdp_(cdp), page_(page), filler_(filler), held_(cdp, [this](const Held& held) { return !concerns_us(held); }),
+      filled_(filler.frames()) {
   cdp_.listen([this](const Cdp::Event& event) { held_.on_event(event); });
 }
 
@@ -92,6 +94,7 @@ Step<void> WireFill::handle(const Held& held) {
 
 Step<void> WireFill::refuse(const Held& held, Outcome outcome) {
   PV_TRY(held_.fail(held));
+  holding_.reset();
   return stop(outcome);
 }
 
@@ -103,14 +106,20 @@ bool WireFill::carries_alias(const Held& held) const {
   });
 }
 
+// A preflight has no body, and nothing is put into its URL.
+bool WireFill::concerns_us(const Held& held) const {
+  if (held.answered()) return true;
+  if (held.method == "OPTIONS") return false;
+  return carries_alias(held) || std::any_of(recipes_.begin(), recipes_.end(), [&](const wire::Recipe& recipe) {
+    return wire::concerns(recipe, held.method, held.url);
+  });
+}
+
 Step<void> WireFill::on_request(const Held& held) {
-  // A preflight has no body, and nothing is put into its URL.
-  if (held.method == "OPTIONS") return held_.pass(held);
   const bool carries = carries_alias(held);
-  const bool ours = std::any_of(recipes_.begin(), recipes_.end(),
-                                [&](const wire::Recipe& recipe) { return wire::concerns(recipe, held.method, held.url); });
-  if (!ours && !carries) return held_.pass(held);
-  if (!ours) return refuse(held, Outcome::recipe_mismatch);
+  const bool named = std::any_of(recipes_.begin(), recipes_.end(),
+                                 [&](const wire::Recipe& recipe) { return wire::concerns(recipe, held.method, held.url); });
+  if (!named) return refuse(held, Outcome::recipe_mismatch);
 
   PV_ASSIGN(const wire::Relation relation, relation_of(held));
   const Frame* const frame = page_.frame(held.frame);
@@ -160,6 +169,7 @@ Step<void> WireFill::substitute(const Held& held, const wire::Plan& plan) {
 
 Step<void> WireFill::on_answer(const Held& held) {
   awaited_.clear();
+  holding_ = held;
   // What follows a redirect would get the body.
   const bool redirect = held.status && *held.status >= 300 && *held.status < 400;
   if (held.broken || redirect) return refuse(held, Outcome::failed);
@@ -167,10 +177,12 @@ Step<void> WireFill::on_answer(const Held& held) {
   if (!body) return refuse(held, Outcome::failed);
   if (values_->echoes(held, *body)) {
     PV_TRY(held_.replace_answer(held));
+    holding_.reset();
     return stop(Outcome::failed);
   }
   before_ = documents();
   PV_TRY(held_.pass(held));
+  holding_.reset();
   finished_ = !more_to_come();
   return finished_ ? watch_for_challenge() : Step<void>{};
 }
@@ -257,19 +269,7 @@ Step<wire::Relation> WireFill::relation_of(const Held& held) {
   frame = page_.frame(held.frame);
   const auto loader = held_.loader_of(held.network_id);
   if (frame == nullptr || !loader || loader->empty() || frame->loader != *loader) return wire::Relation::other;
-  return relation_in_tree(*frame);
-}
-
-wire::Relation WireFill::relation_in_tree(const Frame& frame) const {
-  if (filled_.contains(frame.id)) return wire::Relation::filled;
-  if (filled_.contains(frame.parent)) return wire::Relation::child;
-  for (const std::string& id : filled_) {
-    const Frame* const one = page_.frame(id);
-    if (one == nullptr || one->parent.empty()) continue;
-    if (one->parent == frame.id) return wire::Relation::parent;
-    if (one->parent == frame.parent) return wire::Relation::sibling;
-  }
-  return wire::Relation::other;
+  return relation_in_tree(page_, filled_, *frame);
 }
 
 Done WireFill::run() {

@@ -30,8 +30,8 @@ class WireFill {
   Step<void> refuse(const Held& held, Outcome outcome);
   // How the frame that sent it stands to those that were filled.
   Step<wire::Relation> relation_of(const Held& held);
-  wire::Relation relation_in_tree(const Frame& frame) const;
   bool carries_alias(const Held& held) const;
+  bool concerns_us(const Held& held) const;
   // A place that the page was given an alias for, that no request has taken yet, and that a recipe has in some request.
   bool more_to_come() const;
   Step<void> watch_for_challenge();
@@ -52,7 +52,7 @@ class WireFill {
   std::set<std::string> filled_;  // frames
   std::optional<Substitution> values_;
   std::set<wire::Place> used_;
-  std::optional<Held> holding_;   // it waits for the bundle
+  std::optional<Held> holding_;   // it waits for the bundle, or its answer for a look
   std::string awaited_;           // network id of the substituted request whose answer is to come
   Clock::time_point until_{};
   bool armed_ = false;

@@ -185,7 +185,7 @@ class LinkLine(unittest.TestCase):
     def test_injector(self):
         """It never sees a key, a policy, a database or a file: it links none of that code."""
         self.assertEqual(secrets_in("popvault-injector"), set())
-        self.assertLessEqual(link_line("popvault-injector")[0], {"base", "secret", "os", "rpc", "injector"})
+        self.assertLessEqual(link_line("popvault-injector")[0], {"base", "secret", "os", "rpc", "wire", "injector"})
 
     def test_watcher(self):
         """It parses what other programs say on a bus, so it links nothing that could open a vault."""
