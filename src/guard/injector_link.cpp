@@ -90,8 +90,13 @@ void InjectorLink::popvault(std::int64_t id, const CdpMessage& message) {
     std::vector<std::string> frames;
     if (const auto* const names = (*params)["frameIds"].array(); names != nullptr)
       for (const Json& name : *names) frames.push_back(name.text_or(""));
-    why = hub_.pages.seal(this, page, frames);
-  } else if (message.method == "Popvault.unseal") {
+    return hub_.pages.look(page, [weak = weak_from_this(), &hub = hub_, id, page, frames] {
+      const auto self = weak.lock();
+      if (!self || self->gone_) return;
+      const std::string said = hub.pages.seal(self.get(), page, frames);
+      self->reply(id, said.empty(), said);
+    });
+  if (message.method == "Popvault.unseal") {
     why = hub_.pages.unseal(page);
   } else if (message.method == "Popvault.redact") {
     why = hub_.pages.redact(page);

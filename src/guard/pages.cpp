@@ -243,6 +243,22 @@ bool Pages::clean(std::string_view page, std::string_view frame) const {
   return !found->second.origin.empty();
 }
 
+void Pages::look(std::string_view page, std::function<void()> done) {
+  const auto left = std::make_shared<int>(1);
+  const auto one = [left, done = std::move(done)] {
+    if (--*left == 0) done();
+  };
+  for (const auto& [id, session] : hub_.sessions.all()) {
+    if (session.owner != &hub_ || hub_.targets.page_of(session.target) != page) continue;
+    ++*left;
+    hub_.link.call("Page.getFrameTree", {}, id, [this, name = id, one](const Json& result, bool ok) {
+      if (const Session* const known = hub_.sessions.find(name); ok && known != nullptr) learn(result["frameTree"], *known);
+      one();
+    });
+  }
+  one();
+}
+
 std::string Pages::seal(const void* sealer, std::string_view id, const std::vector<std::string>& frames) {
   Page* const page = find(id);
   if (page == nullptr) return "no such page";

@@ -64,6 +64,8 @@ class Pages {
   void touched(std::string_view target);
   bool clean(std::string_view page, std::string_view frame) const;
 
+  // Asks the browser for the page's frames, so that none is missed; then `done`.
+  void look(std::string_view page, std::function<void()> done);
   // Popvault.seal and its like; the texts are of errors, empty when done.
   std::string seal(const void* sealer, std::string_view page, const std::vector<std::string>& frames);
   std::string unseal(std::string_view page);
