@@ -96,6 +96,7 @@ void InjectorLink::popvault(std::int64_t id, const CdpMessage& message) {
       const std::string said = hub.pages.seal(self.get(), page, frames);
       self->reply(id, said.empty(), said);
     });
+  }
   if (message.method == "Popvault.unseal") {
     why = hub_.pages.unseal(page);
   } else if (message.method == "Popvault.redact") {
