@@ -76,10 +76,10 @@ class GuardCase(unittest.TestCase):
         injector.job = job
         return injector
 
-    def processor_frames(self, injector, count=3):
+    def processor_frames(self, injector, page, count=3):
         def frames():
             return [info for info in injector.call("Target.getTargets")["targetInfos"]
-                    if info["type"] == "iframe" and info["url"].startswith(self.shop.processor.origin)]
+                    if info.get("parentId") == page.target_id and info["url"].startswith(self.shop.processor.origin)]
         until(lambda: len(frames()) >= count)
         return [info["targetId"] for info in frames()]
 
@@ -205,7 +205,7 @@ class OutOfBounds(GuardCase):
         page.call("Page.addScriptToEvaluateOnNewDocument", source=PLANTED)
         self.go(page, self.shop.checkout)
         injector = self.injector()
-        frames = self.processor_frames(injector)
+        frames = self.processor_frames(injector, page)
         for frame in frames:
             self.assertEqual(injector.evaluate(injector.attach(frame), "typeof PLANTED"), "undefined")
             self.assertIn("No target", self.refused(client.attach, frame))
@@ -272,7 +272,7 @@ class Sealing(GuardCase):
         client = self.client()
         page = self.page(client, self.shop.checkout)
         injector = self.injector()
-        frames = self.processor_frames(injector)
+        frames = self.processor_frames(injector, page)
         # Under way when the seal comes: cut, and answered.
         client.next_id += 1
         client.socket.send(json.dumps({"id": client.next_id, "method": "Runtime.evaluate", "sessionId": page.session_id,
@@ -307,7 +307,7 @@ class Sealing(GuardCase):
         client = self.client()
         page = self.page(client, self.shop.checkout)
         injector = self.injector()
-        frames = self.processor_frames(injector)
+        frames = self.processor_frames(injector, page)
         injector.call("Popvault.seal", targetId=page.target_id, frameIds=frames)
         injector.close()
         self.refused(page.evaluate, "1")
