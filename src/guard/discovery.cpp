@@ -1,5 +1,6 @@
 #include "guard/discovery.hpp"
 
+#include "guard/protocol.hpp"
 #include "guard/rules.hpp"
 
 namespace popvault::guard {
@@ -107,6 +108,11 @@ void discover(Hub& hub, std::uint16_t port, const std::string& token, std::strin
   if (method != "GET" && method != "HEAD") return answer(text(405, "GET only\n"));
   if (path == "/json/version") return answer(version_of(asked));
   if (path == "/json" || path == "/json/list") return answer(list_of(asked));
+  if (path == "/json/protocol") {
+    HttpAnswer out;
+    out.body = protocol_text();
+    return answer(std::move(out));
+  }
   if (below("/json/activate/")) return on_page(asked, "Target.activateTarget", path.substr(15), "Target activated", answer);
   if (below("/json/close/")) return on_page(asked, "Target.closeTarget", path.substr(12), "Target is closing", answer);
   answer(text(404, "not found\n"));

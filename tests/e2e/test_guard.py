@@ -97,6 +97,12 @@ class Endpoint(GuardCase):
                         {"Origin": "null"}, {"Origin": "http://127.0.0.1:%d" % self.guard.port}, {"Sec-Fetch-Site": "same-origin"}):
             self.assertEqual(http(self.guard, "/json/version", headers=headers)[0], 403, headers)
 
+    def test_protocol(self):
+        domains = {entry["domain"]: entry for entry in json.loads(http(self.guard, "/json/protocol")[1])["domains"]}
+        names = [command["name"] for command in domains["Page"]["commands"]]
+        self.assertIn("navigate", names)
+        self.assertNotIn("Fetch", domains)
+
     def test_paths_and_verbs(self):
         self.assertEqual(http(self.guard, "/json/new")[0], 405)
         self.assertEqual(http(self.guard, "/json/new?file:///etc/passwd", "PUT")[0], 400)
