@@ -17,9 +17,9 @@ bool session_fits(const CommandRow& row, Place::Kind kind) {
 }
 
 bool page_fits(const CommandRow& row, const Place& place) {
-  if (!place.held() || row.pages == Pages::always) return true;
+  if (!place.held() || row.pages == OnPages::always) return true;
   if (place.sealed) return false;
-  return row.pages == Pages::typing || (row.pages == Pages::shot && place.live);
+  return row.pages == OnPages::typing || (row.pages == OnPages::shot && place.live);
 }
 
 const char* held_text(const Place& place) {

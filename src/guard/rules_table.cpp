@@ -70,9 +70,9 @@ struct Table {
   Table() {
     constexpr bool whole = true, none = false;
 #define PASS(method, sessions, pages, params, result, why) \
-  command(method, {CommandRow::Kind::pass, Sessions::sessions, Pages::pages, parameters(params), result, why});
+  command(method, {CommandRow::Kind::pass, OnSessions::sessions, OnPages::pages, parameters(params), result, why});
 #define ANSWER(method, result, why) \
-  command(method, {CommandRow::Kind::answer, Sessions::any, Pages::always, {}, result, why});
+  command(method, {CommandRow::Kind::answer, OnSessions::any, OnPages::always, {}, result, why});
 #define REFUSE(domain, methods, why) refuse(#domain, methods, why);
 #define EVENTS(domain, names, shown, held) event(#domain, names, shown, false, held);
 #define TARGETS(domain, names, held) event(#domain, names, true, true, held);

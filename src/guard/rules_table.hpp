@@ -12,8 +12,8 @@
 namespace popvault::guard {
 
 // Sessions a command may be sent on: a bit for each Place::Kind.
-enum class Sessions : std::uint8_t { root = 1, page = 4 | 8, code = 4 | 8 | 16, node = 2 | 4 | 8 | 16, some = 1 | 4 | 8, any = 31 };
-enum class Pages : std::uint8_t { open, typing, always, shot };
+enum class OnSessions : std::uint8_t { root = 1, page = 4 | 8, code = 4 | 8 | 16, node = 2 | 4 | 8 | 16, some = 1 | 4 | 8, any = 31 };
+enum class OnPages : std::uint8_t { open, typing, always, shot };
 
 struct Parameter {
   std::string name;
@@ -22,8 +22,8 @@ struct Parameter {
 
 struct CommandRow {
   enum class Kind { pass, answer, refuse } kind = Kind::refuse;
-  Sessions sessions{};
-  Pages pages{};
+  OnSessions sessions{};
+  OnPages pages{};
   std::vector<Parameter> params;
   std::string result;  // pass: how it is shown on a held page; answer: the JSON
   std::string why;

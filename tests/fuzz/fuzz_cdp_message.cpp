@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "guard/cdp_message.hpp"
 #include "rpc/json.hpp"

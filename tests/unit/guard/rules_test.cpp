@@ -331,7 +331,7 @@ TEST(Rules, WhatIsLeftOfASealedPage) {
   std::set<std::string> left;
   for (const std::string& name : command_names()) {
     const CommandRow& row = *command_row(name);
-    if (row.kind == CommandRow::Kind::pass && row.pages == Pages::always && (static_cast<unsigned>(row.sessions) & 12u)) left.insert(name);
+    if (row.kind == CommandRow::Kind::pass && row.pages == OnPages::always && (static_cast<unsigned>(row.sessions) & 12u)) left.insert(name);
   }
   for (const std::string& name : left) {
     const std::string method = name.substr(name.find('.') + 1);
