@@ -4,6 +4,7 @@
 """
 
 import os
+import socket
 import sys
 import time
 import unittest
@@ -101,7 +102,7 @@ class GuardedTest(unittest.TestCase):
         self.assertEqual(answer.outcome, "filled", answer)
         self.assertEqual(len(self.psp.received[0][2].split(b"x" * 60000)), 2)
 
-    def sealed(self, path=None, armed=None, target=None, **options):
+    def sealed(self, path=None, armed=None, target=None, hang_up=False, **options):
         """READY, the bundle, ARMED as the early word, then Done."""
         if path:
             self.page = self.agent.open(self.shop.origin + path)
@@ -122,6 +123,8 @@ class GuardedTest(unittest.TestCase):
                 elif message[0] == inj.ARMED:
                     if armed:
                         armed()
+                    if hang_up:
+                        injector.control.shutdown(socket.SHUT_WR)
                 else:
                     answer = injector.answer(message)
                     answer.said = said[:-1]
@@ -157,10 +160,27 @@ class GuardedTest(unittest.TestCase):
 
     def test_sealed_submits_and_leaves(self):
         answer = self.sealed("/framed", submit=True, armed_ms=10000)
-        self.assertEqual((answer.outcome, answer.typed), ("filled", True), answer)
-        self.assertLess(answer.seconds, 9)
+        # Nothing was left to be cleared.
+        self.assertEqual((answer.outcome, answer.typed, answer.cleared), ("filled", True, False), answer)
         self.assertEqual(self.psp.received[0][2].count(attached.CARD.encode()), 1)
         self.page.close()
+
+    def test_sealed_daemon_hangs_up(self):
+        answer = self.sealed("/framed", hang_up=True, armed_ms=20000)
+        self.assertEqual((answer.outcome, answer.typed, answer.cleared), ("stopped", True, True), answer)
+        self.page.close()
+
+    def test_guard_ends(self):
+        guard = Guard(processors=[self.psp.origin])
+        self.addCleanup(guard.stop)
+        agent = Browser(guard.port)
+        self.addCleanup(agent.close)
+        page = agent.open(self.shop.origin + "/pay")
+        _, stream, pipe = guard.open("wire")
+        answer = inj.fill_by_wire(attached.PROGRAM, None, page.target_id, [self.shop.origin], attached.NO_HOLDER, guard.stop,
+                                  guard=(stream, pipe), strength="wire", guarded=True, recipes=[attached.recipe(self.psp.origin)],
+                                  accounts=[attached.ACCOUNT], by_target_id=True)
+        self.assertEqual((answer.outcome, answer.typed), ("guard_lost", False), answer)
 
     def test_sealed_refuses_a_page_of_the_agent(self):
         answer = self.sealed("/pay")
