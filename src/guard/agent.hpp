@@ -71,6 +71,7 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   std::string looked_at(const Pending& pending, const CdpMessage& message);
   void remember(const Pending& pending, const CdpMessage& message);
   void event_of_target(const CdpMessage& message, Session& session);
+  void frame_detached(const CdpMessage& message, const Session& session, const Place& place);
   void attached(const Json& params, Session& session);
   void send_event(std::string_view method, const Json& params, std::string_view session);
 

@@ -88,6 +88,7 @@ void Agent::event(const CdpMessage& message, Session& session) {
     case EventRule::drop:
       return;
     case EventRule::pass:
+      if (message.method == "Page.frameDetached") return frame_detached(message, session, place);
       return socket_->send(event_text(message.method, message.params, name_of(session.id)));
     case EventRule::look:
       break;
@@ -95,6 +96,14 @@ void Agent::event(const CdpMessage& message, Session& session) {
   auto params = Json::parse(message.params.empty() ? "{}" : message.params, kLook);
   if (!params) return;
   if (const auto allowed = rule_event(message.method, std::move(*params), place)) send_event(message.method, *allowed, session.id);
+}
+
+// A frame that went to a processor is gone for agents: clients would wait for the session of one that was swapped.
+void Agent::frame_detached(const CdpMessage& message, const Session& session, const Place& place) {
+  auto params = Json::parse(message.params, kLook);
+  if (!params) return;
+  if (place.hidden_frames != nullptr && place.hidden_frames->count((*params)["frameId"].text_or("")) != 0) params->set("reason", "remove");
+  send_event(message.method, *params, session.id);
 }
 
 // Target.* tells of another target: whether this agent may know it is asked of that one.
