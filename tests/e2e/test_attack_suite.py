@@ -115,8 +115,8 @@ class Wire(Guarded, unittest.TestCase):
 
 class Sealed(Guarded, unittest.TestCase):
     strength = "sealed"
-    # The agent's script could be in the shop's document, which holds a part of the card.
-    refused = {"methods_frame": ("page_tainted",)}
+    # The agent's script could be in the shop's document, which holds a part of the card; a dialog without a button in its form.
+    refused = {"methods_frame": ("page_tainted",), "modal_frame": ("filled",)}
 
     def place(self, site):
         """Pages that hold the fields themselves are opened and paid by popvault: what an agent has opened is not clean."""

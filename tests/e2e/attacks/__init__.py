@@ -164,6 +164,13 @@ class Attempt:
         for kind in ("mousePressed", "mouseReleased"):
             self.ask(session, "Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=times)
 
+    def come_back(self):
+        """With a new connection, when the old one was closed."""
+        self.checkout.revive()
+        if self.browser is not self.checkout.browser:
+            self.browser = self.checkout.browser
+            self.page.session = self.browser.attach(self.page.target_id)
+
     def see(self, data):
         """Something else that the agent came to hold."""
         self.seen.append(data if isinstance(data, bytes) else str(data).encode("utf-8", "replace"))

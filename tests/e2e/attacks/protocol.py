@@ -125,7 +125,7 @@ def id_collisions(a):
                 browser.socket.send(json.dumps(message))
             except OSError:
                 break
-    a.checkout.revive()
+    a.come_back()
     a.pay()
 
 
@@ -179,7 +179,7 @@ def oversized_and_malformed(a):
     raw(a, [b"\x01\x84\0\0\0\0{\"id", b"\x80\x80\0\0\0\0"])
     raw(a, [b"\x81\x04nope"])
     raw(a, [b"\xf1\x84\0\0\0\0abcd"])
-    a.checkout.revive()
+    a.come_back()
     a.pay()
 
 
