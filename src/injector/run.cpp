@@ -49,6 +49,8 @@ Step<Search> look_and_choose(Page& page, const Job& job) {
   if (!choice) return tl::unexpected(choice.error());
   // The page is still being made: what it asks for is not known yet.
   if (!choice->absent.empty() && found.loading) return stop(Outcome::fields_missing, choice->absent);
+  // A page of our own is as young as its document: what listens to its fields may still be loading.
+  if (job.open_page && found.loading) return stop(Outcome::fields_missing, choice->absent);
   return Search{std::move(*choice), std::move(found.frames)};
 }
 
