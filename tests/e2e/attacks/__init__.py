@@ -60,6 +60,7 @@ class Attempt:
         self.tapped = {id(b): len(b.tap) for b in checkout._browsers}
         self.refusals, self.seen, self.answer, self.page, self.pages = [], [], None, None, []
         self.undo, self.misdirected = [], []
+        self.others = [site for site in self.sites.all() if site.account]
 
     # The page.
 
@@ -207,6 +208,8 @@ class Attempt:
                 continue
             if self.sites.honest(self.site, request):
                 honest += 1
+            elif any(other.psp != self.site.psp and self.sites.honest(other, request) for other in self.others):
+                pass  # the late end of an attack before this one
             elif self.strength == "sealed" and request.host == self.site.host and self.site.where != "page":
                 self.misdirected.append("%s %s, for another account" % (request.host, request.path.split("?")[0]))
             else:
