@@ -124,7 +124,7 @@ void Injections::on_ready(Running& one, const injector::Ready& ready) {
 
 void Injections::on_armed(Running& one) {
   one.armed = true;
-  wait_for(one, one.job.armed_ms + kGraceMs);
+  wait_for(one, one.job.armed_ms + injector::kAnswerMs + kGraceMs);
   if (const Status armed = one.answers.armed(); !armed) hand_over(one, tl::unexpected(armed.error()));
 }
 
