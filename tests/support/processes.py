@@ -43,16 +43,24 @@ def descendants(pid):
     return out
 
 
-def injectors(daemon):
-    """The injectors that a daemon's spawner has running."""
+def running(daemon, program):
+    """What a daemon's spawner has running of one program."""
     found = []
     for pid in descendants(daemon):
         try:
-            if "popvault-injector" in os.readlink("/proc/%d/exe" % pid):
+            if program in os.readlink("/proc/%d/exe" % pid):
                 found.append(pid)
         except OSError:
             pass
     return found
+
+
+def injectors(daemon):
+    return running(daemon, "popvault-injector")
+
+
+def guards(daemon):
+    return running(daemon, "popvault-browser")
 
 
 def status_of(pid):
