@@ -1,6 +1,7 @@
-// The messages between popvaultd and popvault-injector: what decodes must encode to the same bytes again.
+// The messages between popvaultd, popvault-injector and popvault-browser: what decodes must encode to the same bytes again.
 #include <cstdlib>
 
+#include "rpc/guard_protocol.hpp"
 #include "rpc/injector_protocol.hpp"
 
 namespace {
@@ -24,5 +25,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   round_trip<Ready>(all);
   round_trip<BundleNotice>(all);
   round_trip<Done>(all);
+  round_trip<injector::Signal>(all);
+  round_trip<guard::Configure>(all);
+  round_trip<guard::Started>(all);
+  round_trip<guard::Failed>(all);
+  round_trip<guard::Processors>(all);
+  round_trip<guard::Open>(all);
+  round_trip<guard::Signal>(all);
   return 0;
 }

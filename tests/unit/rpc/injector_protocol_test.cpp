@@ -12,17 +12,26 @@ Job job() {
   j.origins = {"https://shop.example", "https://psp.example"};
   j.has_cvc = true;
   j.deadline_ms = 20000;
+  j.strength = Strength::wire;
+  j.guarded = true;
+  j.armed_ms = 600000;
+  j.fields = 5;
+  j.aliases = {"4000056655665556", "05", "2030", "123"};
+  j.recipes = {"{}"};
+  j.accounts = {"pk_test"};
+  j.price = {"#total", 1999, 2, 50};
   return j;
 }
 
 std::vector<Bytes> messages() {
   return {job().encode(), Ready{{9}, {{Field::number, 1, Why::ok}, {Field::cvc, 0xff, Why::missing}}}.encode(),
-          BundleNotice{{4}}.encode(), Done{{5}, Outcome::field_rejected, true, true, {{Field::exp, 0, Why::not_kept}}}.encode()};
+          BundleNotice{{4}}.encode(), Done{{5}, Outcome::field_rejected, true, true, {{Field::exp, 0, Why::not_kept}}}.encode(),
+          Signal{Message::wanted, {6}}.encode()};
 }
 
 int decoded(ByteView m) {
   return Job::decode(m).has_value() + Ready::decode(m).has_value() + BundleNotice::decode(m).has_value() +
-         Done::decode(m).has_value();
+         Done::decode(m).has_value() + Signal::decode(m).has_value();
 }
 
 TEST(InjectorProtocol, RoundTrip) {
