@@ -62,7 +62,8 @@ Decision decide(const UseRequest& request, const Policy* policy, const Spent& sp
   if (spent.uses_hour >= policy->uses_per_hour) return deny(Rule::uses_per_hour, Errc::limit_exceeded);
   if (request.available < policy->minimum) return deny(Rule::strength, Errc::strength_unavailable);
   if (!listed) return {Verdict::ask, Errc::denied, Rule::unlisted_merchant};
-  if (request.amount > policy->ask_above) return {Verdict::ask, Errc::denied, Rule::ask_above};
+  const bool always = policy->ask_above == 0;  // also for what has no amount
+  if (always || request.amount > policy->ask_above) return {Verdict::ask, Errc::denied, Rule::ask_above};
   return {Verdict::allow, Errc::denied, Rule::within};
 }
 
