@@ -453,7 +453,7 @@ class Shared(unittest.TestCase):
         with self.home.agent(key) as agent:
             with self.assertRaises(RpcError) as caught:
                 ask(agent, login, "login")
-            self.assertEqual(caught.exception.reason, "unsupported")
+            self.assertEqual(caught.exception.reason, "invalid_params")
             self.assertEqual(ask(agent, self.card, "card")["status"], "approved")
         self.home.cli("agent", "revoke", "reader")
 

@@ -12,7 +12,7 @@
 
 #include "session/record_changes.hpp"
 #include "vault/vault_file.hpp"
-#include "support/session_case.hpp"
+#include "unit/session_case.hpp"
 
 namespace popvault {
 namespace {

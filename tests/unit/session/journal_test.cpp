@@ -8,7 +8,7 @@
 
 #include "session/checkpoints.hpp"
 #include "session/personal.hpp"
-#include "support/session_case.hpp"
+#include "unit/session_case.hpp"
 
 namespace popvault {
 namespace {
