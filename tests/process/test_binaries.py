@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support.programs import BUILD, SOURCE, program
 
-NAMES = ("popvaultd", "popvault", "popvault-injector", "popvault-watcher")
+NAMES = ("popvaultd", "popvault", "popvault-injector", "popvault-browser", "popvault-watcher")
 X86 = platform.machine() == "x86_64"
 
 

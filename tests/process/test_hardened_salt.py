@@ -14,7 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from support.home import CARD, Home
 from support.programs import BUILD, SOURCE
 
-PLACES = {"popvaultd": "src/daemon/popvaultd", "popvault": "src/cli/popvault", "popvault-injector": "src/injector/popvault-injector"}
+PLACES = {"popvaultd": "src/daemon/popvaultd", "popvault": "src/cli/popvault", "popvault-injector": "src/injector/popvault-injector",
+          "popvault-browser": "src/guard/popvault-browser"}
 
 
 def pieces(salt):
@@ -59,7 +60,7 @@ class HardenedBuild:
         for place in PLACES.values():
             target = os.path.join(self.build, place)
             os.makedirs(os.path.dirname(target))
-            if place == PLACES["popvault-injector"]:
+            if place in (PLACES["popvault-injector"], PLACES["popvault-browser"]):
                 shutil.copy2(os.path.join(BUILD, place), target)
             else:
                 self.link(place, target, os.path.join(room, "src", "crypto", "libpv_crypto.a"))

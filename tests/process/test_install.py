@@ -47,7 +47,7 @@ class Installed(unittest.TestCase):
         return found[0]
 
     def test_everything_is_there(self):
-        for name in ("popvault", "popvaultd", "popvault-injector", "popvault-watcher", "popvault-watcher.service",
+        for name in ("popvault", "popvaultd", "popvault-injector", "popvault-browser", "popvault-watcher", "popvault-watcher.service",
                      "agent_client.hpp", "messages.hpp", "error.hpp",
                      "libpv_client.a", "popvault-client.pc", "popvaultd.service", "popvaultd.socket", "README.md",
                      "LICENSE", "THREAT_MODEL.md", "PROTOCOL.md", "stripe.json", "stripe.json.sig"):
