@@ -3,7 +3,7 @@
 #include "gate/recipes.hpp"
 
 #include "gate/policies.hpp"
-#include "support/session_case.hpp"
+#include "unit/session_case.hpp"
 
 namespace popvault::gate {
 namespace {
