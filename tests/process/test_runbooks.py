@@ -1,6 +1,7 @@
 """docs/RUNBOOKS.md: every block of commands is run, in its order, where the page says that it helps. A command that the tests do
 not run, or that fails, is noticed; the control plants both."""
 
+import json
 import os
 import re
 import shlex
@@ -13,6 +14,8 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import programs
+from support.cdp import Browser
+from support.guarded_market import GuardedMarket
 from support.home import CARD, PASSPHRASE, Answer, Failed, Home, wait_until
 from support.market import Market
 from support.rpc import Closed, RpcError
@@ -336,6 +339,96 @@ for (const i of document.querySelectorAll("input")) i.addEventListener("input", 
             self.assertEqual(BOOK.run(home, "unknown-not-spent", PURCHASE=free)[0].json["status"], "released")
             corrected = BOOK.run(home, "unknown-corrected", shopper="helper")[0].json
             self.assertEqual(corrected["spent_day_minor"], 0)
+
+
+class GuardedBrowser(Runbook):
+    def test_it_starts_again(self):
+        self.home.cli("browser", "--headless", timeout=120)
+        status, settings, _ = self.run_block("guard-look")
+        self.assertEqual(status.json["browser"]["kind"], "guarded")
+        self.assertIn("browser.program", json.dumps(settings.json))
+        stopped, = self.run_block("guard-stop")
+        self.assertTrue(stopped.json["stopped"])
+        wait_until(self.ended, "the old Chromium has ended")
+        started, = self.run_block("guard-again")
+        self.assertTrue(started.json["endpoint"].startswith("http://127.0.0.1:"))
+        program = next(path for path in ("/usr/lib/chromium/chromium", "/opt/google/chrome/chrome") if os.path.exists(path))
+        self.run_block("guard-program", PROGRAM=program)
+        self.assertTrue(self.run_block("guard-stop")[0].json["stopped"])
+
+    def ended(self):
+        """Whether no process holds the profile: Chromium's lock names one."""
+        try:
+            lock = os.readlink(os.path.join(self.home.path, "browser", "SingletonLock"))
+            return not os.path.exists("/proc/" + lock.rpartition("-")[2])
+        except OSError:
+            return True
+
+
+class Wire(unittest.TestCase):
+    """With the guarded browser: purchases that are armed."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.market = GuardedMarket()
+        ready(cls.market.home)
+        cls.site = cls.market.site("js_token")
+        cls.browser = Browser(int(cls.market.endpoint.rsplit(":", 1)[1]))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+        cls.market.close()
+
+    def status(self, purchase):
+        with self.market.agent() as agent:
+            return agent.call("purchase.status", purchase=purchase)["status"]
+
+    def armed(self, key, **more):
+        page = self.browser.open(self.site.url)
+        with self.market.agent() as agent:
+            purchase = self.market.request(agent, self.site, key)["purchase"]
+            self.market.approve(purchase)
+            filled = agent.call("purchase.fill", purchase=purchase, page={"target_id": page.target_id}, **more)
+        self.assertEqual(filled["status"], "armed")
+        return purchase
+
+    def test_armed(self):
+        home = self.market.home
+        purchase = self.armed("stays")
+        listed, rows = BOOK.run(home, "armed-look")
+        self.assertEqual([one["purchase"] for one in listed.json], [purchase])
+        self.assertTrue(rows.json)
+        denied, = BOOK.run(home, "armed-stop", PURCHASE=purchase)
+        self.assertEqual(denied.json["status"], "denied")
+        self.assertEqual(self.status(purchase), "denied")
+
+    def test_another_account(self):
+        home, shop = self.market.home, self.site.merchant
+        home.cli("policy", "set", "helper", "--account", shop + "=another", passphrase=PASSPHRASE)
+        purchase = self.armed("account", submit=True)
+        wait_until(lambda: self.status(purchase) == "approved", "the request is refused")
+        rows, _, _ = BOOK.run(home, "recipe-look", shopper="helper")
+        self.assertEqual([row["body"]["reason"] for row in rows.json if row["body"]["purchase"] == purchase], ["account_mismatch"])
+        BOOK.run(home, "recipe-account", shopper="helper", **{SHOP + "=ACCOUNT": shop + "=ewr1-test"})
+        purchase = self.armed("right", submit=True)
+        wait_until(lambda: self.status(purchase) == "filled", "it is paid")
+
+
+class RecipeBack(Runbook):
+    def test_back_and_without(self):
+        self.home.cli("recipe", "add", "stripe", passphrase=PASSPHRASE)
+        with open(os.path.join(programs.SOURCE, "recipes", "stripe.json"), encoding="utf-8") as file:
+            newer = {**json.load(file), "version": 2}
+        path = os.path.join(self.home.base, "newer.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(newer, file)
+        self.home.cli("recipe", "add", path, "--unsigned", passphrase=PASSPHRASE)
+        back, again = self.run_block("recipe-back")
+        self.assertEqual((back.json["version"], again.json["version"]), (1, 2))
+        removed, policy = self.run_block("recipe-sealed")
+        self.assertEqual(removed.json["removed"], 2)
+        self.assertFalse(policy.json["widens"])
 
 
 class Leaks(Runbook):
