@@ -42,6 +42,8 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   void renew(Session& session);
   // A navigation of the page is over (Hub::committed): whoever asked for it is answered.
   void committed(const std::string& page, const std::string& loader);
+  // A processor's document came to the page: clients wait to hear it, and a session that was made anew meanwhile may not.
+  void navigated(const std::string& page, const Json& frame);
   // What was left out at renew() is set up again.
   void stand_again(Session& session);
   // A page that was kept from it is there.
@@ -71,6 +73,7 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   std::string looked_at(const Pending& pending, const CdpMessage& message);
   void remember(const Pending& pending, const CdpMessage& message);
   void event_of_target(const CdpMessage& message, Session& session);
+  void tell_navigated(Session& session, const Json& frame);
   void frame_detached(const CdpMessage& message, const Session& session, const Place& place);
   void attached(const Json& params, Session& session);
   void send_event(std::string_view method, const Json& params, std::string_view session);

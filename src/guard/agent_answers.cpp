@@ -1,5 +1,8 @@
 // What the browser says to one agent.
 #include "guard/agent.hpp"
+
+#include <utility>
+
 #include "guard/hub.hpp"
 
 namespace popvault::guard {
@@ -95,6 +98,10 @@ void Agent::event(const CdpMessage& message, Session& session) {
   }
   auto params = Json::parse(message.params.empty() ? "{}" : message.params, kLook);
   if (!params) return;
+  if (message.method == "Page.frameNavigated" && (*params)["frame"]["id"].text_or("") == session.target) {
+    const std::string loader = (*params)["frame"]["loaderId"].text_or("");
+    if (std::exchange(session.loader, loader) == loader) return;
+  }
   if (const auto allowed = rule_event(message.method, std::move(*params), place)) send_event(message.method, *allowed, session.id);
 }
 

@@ -60,6 +60,29 @@ void Agent::committed(const std::string& page, const std::string& loader) {
   navigations_ = std::move(left);
 }
 
+void Agent::navigated(const std::string& page, const Json& frame) {
+  if (gone_) return;
+  for (auto& [id, session] : hub_.sessions.all())
+    if (session.owner == this && session.target == page && session.kind == Place::Kind::page && !session.hidden)
+      tell_navigated(session, frame);
+  for (auto& [name, renewal] : renewals_)
+    if (renewal.session.target == page) tell_navigated(renewal.session, frame);
+}
+
+void Agent::tell_navigated(Session& session, const Json& frame) {
+  bool enabled = false;
+  for (const Standing& standing : session.standing) enabled = enabled || standing.method == "Page.enable";
+  const std::string loader = frame["loaderId"].text_or("");
+  if (!enabled || session.loader == loader) return;
+  session.loader = loader;
+  Place place;
+  place.kind = Place::Kind::page;
+  place.processor = true;
+  const auto params = rule_event("Page.frameNavigated", Json::Object{{"frame", frame}, {"type", "Navigation"}}, place);
+  const std::string name = session.id == root_ || session.name == root_ ? std::string() : session.name;
+  if (params) socket_->send(event_text("Page.frameNavigated", params->dump(), name));
+}
+
 void Agent::renew(Session& session) {
   const std::string id = session.id, name = session.name, target = session.target;
   const bool root = id == root_;
@@ -114,6 +137,7 @@ void Agent::renew(Session& session) {
                    Session& anew = hub.sessions.add(fresh, *self, self->browser_session_, renewal.session.target, renewal.session.kind);
                    anew.name = renewal.session.name;
                    anew.standing = renewal.session.standing;
+                   anew.loader = renewal.session.loader;
                    anew.hidden = false;
                    if (root) self->root_ = fresh;
                    self->stand_again(anew);

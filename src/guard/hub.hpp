@@ -57,6 +57,8 @@ class Hub final : public Peer {
   void hold_off(const std::string& page);
   // The navigation that was held is over: its loader, or none when it came to nothing.
   void committed(const std::string& page, const std::string& loader);
+  // A processor's document came to the page.
+  void navigated(const std::string& page, const Json& frame);
   // Another document is there: what stood before is put back.
   void let_back(const std::string& page);
   void show_page(const std::string& page);

@@ -46,6 +46,10 @@ void Hub::committed(const std::string& page, const std::string& loader) {
   for (const auto& agent : agents) agent->committed(page, loader);
 }
 
+void Hub::navigated(const std::string& page, const Json& frame) {
+  for (const auto& agent : agents) agent->navigated(page, frame);
+}
+
 void Hub::let_back(const std::string& page) {
   for (Session* const session : agents_in(page))
     if (!session->hidden && session->target == page) static_cast<Agent&>(*session->owner).stand_again(*session);

@@ -184,6 +184,7 @@ void Pages::navigated(const Json& frame, const Session& session) {
     documents_[document.frame] = document;
     hub_.committed(page->id, document.loader);
     if (surprise) hold_off(*page);
+    if (processor) hub_.navigated(page->id, frame);
     if (!processor && page->held_off) let_back(*page);
     return;
   }

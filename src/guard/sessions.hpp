@@ -39,6 +39,7 @@ struct Session {
   std::string target;
   Place::Kind kind = Place::Kind::browser;
   bool agent = false;   // the owner is an agent
+  std::string loader;   // of the last held Page.frameNavigated that was told
   bool hidden = false;  // the owner has not been told, and may not use it
   std::vector<Standing> standing;
   Names streams;  // of Page.printToPDF
