@@ -216,7 +216,7 @@ Answered Gate::request_one(store::Transaction& tx, const Asked& asked, bool& wro
     body.set("request_hash", request.hash);
     body.set("requested_at", now);
     body.set("salt", crypto::random_token(26));  // the journal's digest of this row cannot be tried against guesses
-    body.set("strength", std::string(policy::to_string(strength)));
+    body.set("strength", std::string(policy::to_string(used_strength(record.id, strength))));
     body.set("text", request.reason);
     wrote = true;
     PV_ASSIGN(out.purchase, reserve(tx, std::move(body), decision));                     // 7, 8

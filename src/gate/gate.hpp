@@ -198,6 +198,8 @@ class Gate {
 Json reports(const std::vector<injector::FieldReport>& fields, const std::vector<std::string>& origins);
 // Whether money goes with this record's use: it is a card's id.
 bool pays(std::string_view record) noexcept;
+// How the record is placed by a browser that can give this: an identity as it is, a login sealed.
+policy::Strength used_strength(std::string_view record, policy::Strength available) noexcept;
 Result<bool> flag_setting(Session& session, std::string_view name);
 // Whether the owner may overrule this rule for one purchase: a limit or a list.
 bool may_force(policy::Rule rule) noexcept;

@@ -74,9 +74,13 @@ Result<policy::Strength> Gate::available(const std::optional<policy::Policy>& po
 Result<policy::Strength> Gate::available_for(std::string_view record, const std::optional<policy::Policy>& policy,
                                              const std::string& merchant) {
   if (pays(record)) return available(policy, merchant);
-  if (record.starts_with("idn_")) return policy::Strength::wire;
-  if (!guarded()) return fail(Errc::strength_unavailable, "a login needs the guarded browser");
-  return policy::Strength::sealed;
+  if (record.starts_with("lgn_") && !guarded()) return fail(Errc::strength_unavailable, "a login needs the guarded browser");
+  return policy::Strength::wire;  // the minimum is about cards
+}
+
+policy::Strength used_strength(std::string_view record, policy::Strength available) noexcept {
+  if (record.starts_with("idn_")) return policy::Strength::dom;
+  return record.starts_with("lgn_") ? policy::Strength::sealed : available;
 }
 
 Result<policy::UseRequest> Gate::use_request(const store::Row& purchase) {
@@ -188,8 +192,8 @@ Result<injector::Job> Gate::make_job(const Use& use, const store::Row& purchase,
   job.guarded = guarded();
   job.kind = kind_of(record);
   job.fields = fields_of(record);
-  PV_ASSIGN(policy::Strength strength, available_for(record.id, policy, merchant));
-  if (job.kind == injector::Kind::identity) strength = policy::Strength::dom;
+  PV_ASSIGN(const policy::Strength offered, available_for(record.id, policy, merchant));
+  const policy::Strength strength = used_strength(record.id, offered);
   job.strength = static_cast<injector::Strength>(strength);
   const Seconds now = session_->clock().now();
   const Seconds left = std::max<Seconds>(purchase.body["expires_at"].int_or(0) - now, 0);
@@ -289,6 +293,7 @@ Result<store::Row> Gate::check_again(Use& use, std::string_view status) {
 Status Gate::arm(Use& use, std::optional<store::Row>& moved) {
   const Suspending suspending(*this);
   PV_ASSIGN(store::Row purchase, check_again(use, "approved"));
+  purchase.body.set("reason", nullptr);
   PV_TRY(move_purchase(*session_, purchase, "armed", journal::Kind::use_armed));
   use.armed = true;
   moved = std::move(purchase);
@@ -299,7 +304,10 @@ Result<store::Row> Gate::disarm(const Use& use, const Error& error) {
   refuse(use, error);
   PV_ASSIGN(auto row, session_->store().get(store::Table::purchases, use.purchase));
   if (!row) return fail(Errc::state_corrupt, "a purchase");
-  if (row->body["status"].text_or("") == "armed") PV_TRY(move_purchase(*session_, *row, "approved", journal::Kind::use_disarmed));
+  if (row->body["status"].text_or("") == "armed") {
+    row->body.set("reason", info(error.code).word);  // the agent asks for the status and learns why
+    PV_TRY(move_purchase(*session_, *row, "approved", journal::Kind::use_disarmed));
+  }
   return std::move(*row);
 }
 

@@ -96,6 +96,7 @@ class Armed(unittest.TestCase):
         self.no_injector()
         wait_until(lambda: self.status(page) == "approved", "the purchase to be free again", 30)
         with self.checkout.agent() as agent:
+            self.assertEqual(agent.call("purchase.status", purchase=page.purchase)["reason"], "no_request")
             agent.call("purchase.cancel", purchase=page.purchase)
 
     def test_frozen(self):

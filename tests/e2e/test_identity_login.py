@@ -47,7 +47,7 @@ class Filling(unittest.TestCase):
     @classmethod
     def policy(cls, *records, ask="1.00"):
         cls.home.cli("policy", "set", "helper", "--merchant", cls.shop.origin, "--per-use", "10.00", "--per-day", "10.00", "--per-month",
-                     "10.00", "--currency", "USD", "--strength", "sealed", "--ask-above", ask, "--uses-per-hour", "100", *records,
+                     "10.00", "--currency", "USD", "--strength", "wire", "--ask-above", ask, "--uses-per-hour", "100", *records,
                      passphrase=PASSPHRASE)
 
     def setUp(self):
