@@ -73,6 +73,7 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   std::string looked_at(const Pending& pending, const CdpMessage& message);
   void remember(const Pending& pending, const CdpMessage& message);
   void event_of_target(const CdpMessage& message, Session& session);
+  bool headers_kept(const CdpMessage& message, const Session& session, const Place& place);
   void tell_navigated(Session& session, const Json& frame);
   void frame_detached(const CdpMessage& message, const Session& session, const Place& place);
   void attached(const Json& params, Session& session);

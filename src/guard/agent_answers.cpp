@@ -91,6 +91,7 @@ void Agent::event(const CdpMessage& message, Session& session) {
     case EventRule::drop:
       return;
     case EventRule::pass:
+      if (headers_kept(message, session, place)) return;
       if (message.method == "Page.frameDetached") return frame_detached(message, session, place);
       return socket_->send(event_text(message.method, message.params, name_of(session.id)));
     case EventRule::look:
@@ -103,6 +104,17 @@ void Agent::event(const CdpMessage& message, Session& session) {
     if (std::exchange(session.loader, loader) == loader) return;
   }
   if (const auto allowed = rule_event(message.method, std::move(*params), place)) send_event(message.method, *allowed, session.id);
+}
+
+// While Network's ...ExtraInfo is kept from an agent, clients must not wait for it.
+bool Agent::headers_kept(const CdpMessage& message, const Session& session, const Place& place) {
+  const bool answer = message.method == "Network.responseReceived";
+  if ((!place.live && !place.redacted) || (!answer && message.method != "Network.requestWillBeSent")) return false;
+  auto params = Json::parse(message.params, kLook);
+  if (!params) return true;
+  params->set(answer ? "hasExtraInfo" : "redirectHasExtraInfo", false);
+  send_event(message.method, *params, session.id);
+  return true;
 }
 
 // A frame that went to a processor is gone for agents: clients would wait for the session of one that was swapped.
@@ -122,10 +134,11 @@ void Agent::event_of_target(const CdpMessage& message, Session& session) {
   if (message.method == "Target.detachedFromTarget") {
     const std::string id = (*params)["sessionId"].text_or("");
     const Session* const child = hub_.sessions.find(id);
-    const bool told = child != nullptr && !child->hidden && ended_.erase(id) == 0;
+    const bool ended = ended_.erase(id) != 0;
+    const bool told = child != nullptr && !child->hidden && !ended;
     if (told) params->set("sessionId", child->name);
     hub_.sessions.remove(id);
-    if (id == root_) return socket_->close();
+    if (id == root_ && !ended) return socket_->close();
     if (!told || silent) return;
     return send_event(message.method, *params, session.id);
   }

@@ -9,6 +9,7 @@ namespace popvault::guard {
 namespace {
 
 constexpr int kGone = -32000;
+constexpr std::int64_t kNoWorld = 1'000'000'000;  // ids of contexts that are none
 
 bool ends(std::string_view text, std::string_view with) {
   return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
@@ -81,6 +82,22 @@ void Agent::tell_navigated(Session& session, const Json& frame) {
   const auto params = rule_event("Page.frameNavigated", Json::Object{{"frame", frame}, {"type", "Navigation"}}, place);
   const std::string name = session.id == root_ || session.name == root_ ? std::string() : session.name;
   if (params) socket_->send(event_text("Page.frameNavigated", params->dump(), name));
+  // Clients would wait for the worlds they planted before they look at anything: what they ask of these is refused at once.
+  std::set<std::string> worlds;
+  bool runs = false;
+  for (const Standing& standing : session.standing) {
+    runs = runs || standing.method == "Runtime.enable";
+    if (standing.method == "Page.addScriptToEvaluateOnNewDocument") worlds.insert(standing.params["worldName"].text_or(""));
+  }
+  worlds.erase("");
+  std::int64_t id = kNoWorld;
+  for (const std::string& world : worlds) {
+    if (!runs) break;
+    const Json data = Json::Object{{"isDefault", false}, {"type", "isolated"}, {"frameId", frame["id"]}};
+    const Json context = Json::Object{{"id", id}, {"origin", ""}, {"name", world}, {"uniqueId", "popvault." + std::to_string(id)}, {"auxData", data}};
+    socket_->send(event_text("Runtime.executionContextCreated", Json(Json::Object{{"context", context}}).dump(), name));
+    ++id;
+  }
 }
 
 void Agent::renew(Session& session) {

@@ -194,6 +194,7 @@ class HttpLink final : public std::enable_shared_from_this<HttpLink<Impl>> {
     });
   }
   void upgrade(std::string_view path) {
+    if (!server_->handlers.knows(path)) return answer({404, "text/plain", "no such target\n"});
     stream_.expires_never();
     upgraded_ = true;
     auto link = std::make_shared<WebSocketLink>(stream_.release_socket(), [server = server_] { --server->connections; });

@@ -50,7 +50,9 @@ class Endpoint {
   struct Handlers {
     // `path` without the token; `query` as it came.
     std::function<void(std::string_view method, std::string_view path, std::string_view query, Answer)> http;
-    // Null: no such socket, answered with 404.
+    // Whether there is such a socket: if not, the answer is 404.
+    std::function<bool(std::string_view path)> knows;
+    // Null: it went meanwhile.
     std::function<std::shared_ptr<SocketUser>(std::string_view path, std::shared_ptr<Socket>)> socket;
   };
   // Fails with io_error when the port is taken.

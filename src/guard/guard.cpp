@@ -74,7 +74,7 @@ class Guard {
   }
   bool processors(ByteView message) {
     const auto said = Processors::decode(message);
-    if (said && hub_) hub_->set_processors(said->origins);
+    if (said && hub_) hub_->add_processors(said->origins);
     return said.has_value();
   }
   bool open(ByteView message) {
@@ -111,7 +111,7 @@ class Guard {
     browser_ = browser->pid;
     hub_ = std::make_unique<Hub>(loop_, std::move(browser->commands), std::move(browser->answers), configure_->exchange,
                                  [this] { browser_ended(); });
-    hub_->set_processors(configure_->processors);
+    hub_->add_processors(configure_->processors);
     timer_ = loop_.after(kStartMs, [this] {
       if (!started_) fail_with(Reason::browser_failed);
     });
@@ -127,6 +127,7 @@ class Guard {
       if (!started_) return answer({503, "text/plain", "not yet\n"});
       discover(*hub_, endpoint_->port(), token_, method, path, query, answer);
     };
+    handlers.knows = [this](std::string_view path) { return started_ && hub_->knows(path); };
     handlers.socket = [this](std::string_view path, std::shared_ptr<Socket> socket) {
       return started_ ? hub_->connect(path, std::move(socket)) : nullptr;
     };

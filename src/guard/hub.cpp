@@ -15,6 +15,7 @@ namespace {
 // The pipe's queue: above the first nobody's commands are read any more.
 constexpr std::size_t kPipeFull = 8 * 1024 * 1024;
 const Json::Limits kEvent{16 * 1024 * 1024, 64};
+constexpr std::string_view kBrowserPath = "/devtools/browser", kPagePath = "/devtools/page/";
 
 // Every kind of target.
 Json everything() { return Json::Array{Json(Json::Object{})}; }
@@ -47,8 +48,8 @@ void Hub::start(std::function<void(bool)> ready) {
   });
 }
 
-void Hub::set_processors(const std::vector<std::string>& origins) {
-  processors.set(origins);
+void Hub::add_processors(const std::vector<std::string>& origins) {
+  processors.add(origins);
   pages.processors_changed();
 }
 
@@ -128,6 +129,7 @@ Place Hub::place_of_target(const Target& target) const {
   if (page == nullptr) return out;
   out.processor = pages.is_processor(id);
   out.sealed = page->sealed;
+  out.redacted = page->redacted;
   out.hidden_frames = &page->hidden_frames;
   for (const auto& [name, session] : sessions.all())
     out.live = out.live || (session.owner->is_injector() && !session.target.empty() && targets.page_of(session.target) == id);
@@ -148,22 +150,19 @@ bool Hub::visible(const Target& target) const {
 Json Hub::told(const Target& target) const { return told(target, target.info); }
 
 Json Hub::told(const Target& target, Json info) const {
-  const Page* const page = pages.find(targets.page_of(target.id));
-  Place place = place_of_target(target);
-  place.live = place.live || (page != nullptr && page->redacted);
-  return shown_target(std::move(info), place);
+  return shown_target(std::move(info), place_of_target(target));
+}
+
+bool Hub::knows(std::string_view path) const {
+  if (path.substr(0, kPagePath.size()) != kPagePath) return path == kBrowserPath || path == std::string(kBrowserPath) + "/" + browser_id;
+  const Target* const target = targets.find(path.substr(kPagePath.size()));
+  return target != nullptr && visible(*target);
 }
 
 std::shared_ptr<SocketUser> Hub::connect(std::string_view path, std::shared_ptr<Socket> socket) {
-  constexpr std::string_view kBrowser = "/devtools/browser", kPage = "/devtools/page/";
+  if (!knows(path)) return nullptr;
   std::string page;
-  if (path.substr(0, kPage.size()) == kPage) {
-    page = path.substr(kPage.size());
-    const Target* const target = targets.find(page);
-    if (target == nullptr || !visible(*target)) return nullptr;
-  } else if (path != kBrowser && path != std::string(kBrowser) + "/" + browser_id) {
-    return nullptr;
-  }
+  if (path.substr(0, kPagePath.size()) == kPagePath) page = path.substr(kPagePath.size());
   auto agent = std::make_shared<Agent>(*this, std::move(socket), std::move(page));
   agents.insert(agent);
   loop.post([agent] { agent->start(); });

@@ -27,10 +27,13 @@ class Hub final : public Peer {
 
   // Asks the browser who it is and makes the context that agents work in; `ready(false)`: it does not speak the protocol.
   void start(std::function<void(bool)> ready);
-  void set_processors(const std::vector<std::string>& origins);
+  // An origin leaves the list only when the browser starts again.
+  void add_processors(const std::vector<std::string>& origins);
   // Downloads of a browser context: into the exchange folder, or none.
   void set_downloads(const std::string& context);
 
+  // Whether a WebSocket's path names anything.
+  bool knows(std::string_view path) const;
   // A client's WebSocket; null when the path names nothing.
   std::shared_ptr<SocketUser> connect(std::string_view path, std::shared_ptr<Socket> socket);
   void agent_gone(Agent& agent);

@@ -1,5 +1,7 @@
 #include "guard/injector_link.hpp"
 
+#include <utility>
+
 #include "guard/hub.hpp"
 
 namespace popvault::guard {
@@ -8,6 +10,8 @@ namespace {
 constexpr std::size_t kMaxMessage = 16 * 1024 * 1024;
 constexpr int kRefused = -32000;
 const Json::Limits kParams{64 * 1024, 16};
+const Json::Limits kEvent{16 * 1024 * 1024, 64};
+constexpr std::int64_t kAnswerMs = 30'000;
 
 }  // namespace
 
@@ -40,9 +44,62 @@ void InjectorLink::end() {
   writes_ = false;
   hub_.pages.sealer_gone(this);
   hub_.link.forget(*this);
+  // Its sessions stay until no answer is to come: without them the browser would let one through as it is, and follow a
+  // redirect with the body.
+  fail_held();
+}
+
+void InjectorLink::finish() {
+  if (std::exchange(finished_, true)) return;
   hub_.sessions.remove_all(*this);
   if (!root_.empty()) hub_.link.call("Target.detachFromTarget", Json::Object{{"sessionId", root_}}, {});
   hub_.injector_gone(*this);
+}
+
+void InjectorLink::note_held(const CdpMessage& message, const Session& session) {
+  const bool paused = message.method == "Fetch.requestPaused";
+  if (!paused && message.method != "Network.loadingFailed" && message.method != "Network.loadingFinished") return;
+  if (!paused && held_.empty()) return;
+  const auto params = Json::parse(message.params, kEvent);
+  if (!params) return;
+  if (!paused) return request_over((*params)["requestId"].text_or(""));
+  const std::string network = (*params)["networkId"].text_or("");
+  if (!network.empty()) request_over(network);  // its answer, in the place of the request
+  held_[(*params)["requestId"].text_or("")] = {session.id, network};
+}
+
+void InjectorLink::note_command(const CdpMessage& message) {
+  if (held_.empty() || message.method.substr(0, 6) != "Fetch.") return;
+  for (const std::string_view name : {"Fetch.continueRequest", "Fetch.continueResponse", "Fetch.failRequest", "Fetch.fulfillRequest"}) {
+    if (message.method != name) continue;
+    const auto params = Json::parse(message.params.empty() ? "{}" : message.params, kEvent);
+    if (params) held_.erase((*params)["requestId"].text_or(""));
+  }
+}
+
+void InjectorLink::request_over(const std::string& network) {
+  for (auto at = held_.begin(); at != held_.end();)
+    at = at->second.network == network ? held_.erase(at) : std::next(at);
+}
+
+void InjectorLink::fail_held() {
+  if (held_.empty()) return finish();
+  if (!last_) last_ = hub_.loop.after(kAnswerMs, [self = shared_from_this()] { self->finish(); });
+  for (const auto& [id, held] : held_)
+    hub_.link.call("Fetch.failRequest", Json::Object{{"requestId", id}, {"errorReason", "Aborted"}}, held.session,
+                   [weak = weak_from_this(), &hub = hub_, name = id, session = held.session](const Json&, bool ok) {
+                     const auto self = weak.lock();
+                     if (!self || self->held_.count(name) == 0) return;
+                     if (ok) {
+                       self->held_.erase(name);
+                       if (self->held_.empty()) self->finish();
+                       return;
+                     }
+                     // It is on its way: what comes of it is failed when it comes, unless the page gives it up.
+                     const Session* const known = hub.sessions.find(session);
+                     const Page* const page = known == nullptr ? nullptr : hub.pages.of_target(known->target);
+                     if (page != nullptr) hub.link.call("Page.stopLoading", {}, page->session);
+                   });
 }
 
 void InjectorLink::take(std::string_view text) {
@@ -57,6 +114,7 @@ void InjectorLink::take(std::string_view text) {
   const Session* const known = hub_.sessions.find(session);
   if (known == nullptr || known->owner != this)
     return stream_.send(error_text(*message->id, kRefused, "Session with given id not found.", message->session));
+  note_command(*message);
   hub_.link.forward(*this, *message->id, message->method, message->params.empty() ? "{}" : message->params, session);
 }
 
@@ -93,8 +151,9 @@ void InjectorLink::popvault(std::int64_t id, const CdpMessage& message) {
     return hub_.pages.look(page, [weak = weak_from_this(), &hub = hub_, id, page, frames] {
       const auto self = weak.lock();
       if (!self || self->gone_) return;
-      const std::string said = hub.pages.seal(self.get(), page, frames);
-      self->reply(id, said.empty(), said);
+      hub.pages.seal(self.get(), page, frames, [weak, id](const std::string& said) {
+        if (const auto one = weak.lock(); one && !one->gone_) one->reply(id, said.empty(), said);
+      });
     });
   }
   if (message.method == "Popvault.unseal") {
@@ -125,7 +184,12 @@ void InjectorLink::answer(std::int64_t id, const CdpMessage& message) {
 }
 
 void InjectorLink::event(const CdpMessage& message, Session& session) {
-  if (gone_) return;
+  if (finished_) return;
+  note_held(message, session);
+  if (gone_) {
+    if (message.method == "Fetch.requestPaused" || held_.empty()) fail_held();
+    return;
+  }
   if (message.method == "Target.attachedToTarget" || message.method == "Target.detachedFromTarget") {
     const auto params = Json::parse(message.params, {1024 * 1024, 64});
     if (!params) return;

@@ -32,15 +32,26 @@ class InjectorLink final : public Peer, public std::enable_shared_from_this<Inje
   void popvault(std::int64_t id, const CdpMessage& message);
   void begin(std::int64_t id);
   void open(std::int64_t id, const std::string& url);
+  // Which requests the browser holds for it, and which went out past us: nobody else looks at their answers.
+  void note_held(const CdpMessage& message, const Session& session);
+  void note_command(const CdpMessage& message);
+  void request_over(const std::string& network);
+  void fail_held();
+  void finish();
   void reply(std::int64_t id, bool ok, std::string_view why = {});
 
   Hub& hub_;
   JobId id_;
   Strength strength_;
   MessageStream stream_;
+  struct Held {
+    std::string session, network;
+  };
+  std::map<std::string, Held, std::less<>> held_;  // by the id that Fetch gives
+  std::unique_ptr<Timer> last_;                    // when it is gone, and an answer is still to come
   std::string root_;
   std::int64_t direct_ = 0;  // the id of the message that goes past us
-  bool writes_ = false, gone_ = false;
+  bool writes_ = false, gone_ = false, finished_ = false;
 };
 
 }  // namespace popvault::guard

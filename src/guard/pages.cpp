@@ -35,17 +35,32 @@ void Pages::unseen_page(const std::string& id, const void* sealer) {
   page.sealer = sealer;
 }
 
-void Pages::watch_processors(const Session& session) {
+void Pages::watch(const Session& session, BrowserLink::Reply done) {
   Json::Array patterns;
+  if (const Page* const page = of_target(session.target); page != nullptr && page->sealed)
+    patterns.push_back(Json::Object{{"urlPattern", "*"}, {"requestStage", "Response"}});
   for (const std::string& origin : hub_.processors.all())
     patterns.push_back(Json::Object{{"urlPattern", origin + "/*"}, {"resourceType", "Document"}});
-  if (patterns.empty()) return hub_.link.call("Fetch.disable", {}, session.id);
-  hub_.link.call("Fetch.enable", Json::Object{{"patterns", std::move(patterns)}}, session.id);
+  if (patterns.empty()) return hub_.link.call("Fetch.disable", {}, session.id, std::move(done));
+  hub_.link.call("Fetch.enable", Json::Object{{"patterns", std::move(patterns)}}, session.id, std::move(done));
+}
+
+void Pages::watch_page(std::string_view page, const std::function<void()>& done) {
+  const auto left = std::make_shared<int>(1);
+  const auto one = [left, done] {
+    if (--*left == 0) done();
+  };
+  for (const auto& [id, session] : hub_.sessions.all()) {
+    if (session.owner != &hub_ || hub_.targets.page_of(session.target) != page) continue;
+    ++*left;
+    watch(session, [one](const Json&, bool) { one(); });
+  }
+  one();
 }
 
 void Pages::processors_changed() {
   for (const auto& [id, session] : hub_.sessions.all())
-    if (session.owner == &hub_ && (session.kind == Place::Kind::page || session.kind == Place::Kind::frame)) watch_processors(session);
+    if (session.owner == &hub_ && (session.kind == Place::Kind::page || session.kind == Place::Kind::frame)) watch(session);
   for (const auto& [id, target] : hub_.targets.all()) target_changed(id);
 }
 
@@ -57,7 +72,7 @@ void Pages::attached(Session& session, bool waiting) {
     page.session = id;
   }
   if (session.kind == Place::Kind::page || session.kind == Place::Kind::frame) {
-    watch_processors(session);
+    watch(session);
     hub_.link.call("Page.enable", {}, id);
     hub_.link.call("Page.getFrameTree", {}, id, [this, id](const Json& result, bool ok) {
       if (const Session* const known = hub_.sessions.find(id); ok && known != nullptr) learn(result["frameTree"], *known);
@@ -118,7 +133,21 @@ void Pages::event(const CdpMessage& message, Session& session) {
   }
 }
 
+// Of a sealed page. The codes with which a browser sends the body again.
+void Pages::answered(const Json& params, const Session& session) {
+  const std::int64_t status = params["responseStatusCode"].int_or(0);
+  const std::string method = params["request"]["method"].text_or("");
+  const bool again = method != "GET" && method != "HEAD" &&
+                     (status == 307 || status == 308 || ((status == 301 || status == 302) && method != "POST"));
+  Json out = Json::Object{{"requestId", params["requestId"]}};
+  if (!again) return hub_.link.call("Fetch.continueRequest", out, session.id);
+  log_warning("a redirect of a sealed page's request is failed");
+  out.set("errorReason", "Aborted");
+  hub_.link.call("Fetch.failRequest", out, session.id);
+}
+
 void Pages::paused(const Json& params, Session& session) {
+  if (params.find("responseStatusCode") != nullptr || params.find("responseErrorReason") != nullptr) return answered(params, session);
   const std::string frame = params["frameId"].text_or("");
   Page* const page = session.kind == Place::Kind::page && frame == session.target ? find(frame) : nullptr;
   if (page != nullptr) {
@@ -260,23 +289,24 @@ void Pages::look(std::string_view page, std::function<void()> done) {
   one();
 }
 
-std::string Pages::seal(const void* sealer, std::string_view id, const std::vector<std::string>& frames) {
+void Pages::seal(const void* sealer, std::string_view id, const std::vector<std::string>& frames,
+                 const std::function<void(const std::string&)>& done) {
   Page* const page = find(id);
-  if (page == nullptr) return "no such page";
-  if (page->sealed && page->sealer != sealer) return "tainted";
+  if (page == nullptr) return done("no such page");
+  if (page->sealed && page->sealer != sealer) return done("tainted");
   for (const std::string& frame : frames)
-    if (!clean(id, frame)) return "tainted";
+    if (!clean(id, frame)) return done("tainted");
   page->sealed = true;
   page->sealer = sealer;
   for (const std::string& frame : frames) page->filled.insert({frame, documents_[frame].loader});
   hub_.cut(page->id);
-  return {};
+  watch_page(page->id, [done] { done({}); });
 }
 
 std::string Pages::unseal(std::string_view id) {
   Page* const page = find(id);
   if (page == nullptr) return "no such page";
-  page->sealed = false;
+  if (std::exchange(page->sealed, false)) watch_page(page->id, [] {});
   page->sealer = nullptr;
   page->filled.clear();
   page->grace.reset();

@@ -67,7 +67,8 @@ class Pages {
   // Asks the browser for the page's frames, so that none is missed; then `done`.
   void look(std::string_view page, std::function<void()> done);
   // Popvault.seal and its like; the texts are of errors, empty when done.
-  std::string seal(const void* sealer, std::string_view page, const std::vector<std::string>& frames);
+  // `done` when the browser holds the page's redirects, which are failed where they would carry a body on.
+  void seal(const void* sealer, std::string_view page, const std::vector<std::string>& frames, const std::function<void(const std::string&)>& done);
   std::string unseal(std::string_view page);
   std::string redact(std::string_view page);
   // Its seals stay until the documents are gone, or a minute has passed.
@@ -85,7 +86,9 @@ class Pages {
   void mark(const std::string& frame, const std::string& loader, const Session& session);
   void unmark(std::string_view frame);
   void clear(const std::string& page);
-  void watch_processors(const Session& session);
+  void watch(const Session& session, BrowserLink::Reply done = {});
+  void watch_page(std::string_view page, const std::function<void()>& done);
+  void answered(const Json& params, const Session& session);
   bool reached_by_agent(std::string_view target) const;
 
   Hub& hub_;

@@ -122,7 +122,7 @@ Json rule_result(std::string_view method, Json result, const Place& place) {
 
 Json shown_target(Json info, const Place& place) {
   static const EventRow& row = *event_row("Target.targetInfoChanged");
-  if (!place.held() && !place.live) return info;
+  if (!place.held() && !place.live && !place.redacted) return info;
   Json wrapped = Json::Object{};
   wrapped.set("targetInfo", std::move(info));
   return only_fields(row.held, wrapped)["targetInfo"];
@@ -131,7 +131,7 @@ Json shown_target(Json info, const Place& place) {
 EventRule event_rule(std::string_view method, const Place& place) noexcept {
   const EventRow* row = event_row(method);
   if (!row || !row->shown) return EventRule::drop;
-  if (!place.held() && !(row->about_target && place.live)) return EventRule::pass;
+  if (!place.held() && !(row->about_target && (place.live || place.redacted))) return EventRule::pass;
   if (row->whole_held) return EventRule::pass;
   return row->held.empty() ? EventRule::drop : EventRule::look;
 }

@@ -21,6 +21,7 @@ struct Place {
   bool processor = false;  // a page whose top-level document is a listed processor's
   bool sealed = false;     // real values are, or may be, in the page or one of its frames
   bool live = false;       // a purchase is armed or being filled in it
+  bool redacted = false;   // a purchase was live in it: what tells of it stays redacted
   std::string exchange;    // the folder for uploads and downloads, absolute, without "/" at its end; empty: none
   const Names* hidden_frames = nullptr;  // a processor's frames within this page; no command may name them
   const Names* streams = nullptr;        // what Page.printToPDF returned in this session; IO.read may name nothing else

@@ -52,8 +52,7 @@ Place::Kind kind_of(std::string_view type) {
   return Place::Kind::worker;
 }
 
-void ProcessorOrigins::set(const std::vector<std::string>& origins) {
-  origins_.clear();
+void ProcessorOrigins::add(const std::vector<std::string>& origins) {
   for (const std::string& text : origins)
     if (const auto origin = Origin::parse(text)) origins_.insert(origin->text());
 }

@@ -39,7 +39,7 @@ Place::Kind kind_of(std::string_view type);
 // The origins whose documents no agent may touch.
 class ProcessorOrigins {
  public:
-  void set(const std::vector<std::string>& origins);
+  void add(const std::vector<std::string>& origins);
   // Of a URL, also blob: and filesystem: ones.
   bool has(std::string_view url) const;
   const std::set<std::string, std::less<>>& all() const noexcept { return origins_; }

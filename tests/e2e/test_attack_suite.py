@@ -123,8 +123,8 @@ class Wire(Guarded, unittest.TestCase):
 
 class Sealed(Guarded, unittest.TestCase):
     strength = "sealed"
-    # The processor's own frame posts the real number: what its server answers, and for which account, is not looked at.
-    allowed = {"redirect_307": ("got",), "paid_twice": ("misdirected",), "account_of_the_frame_replaced": ("misdirected",)}
+    # The processor's own frame posts the real number: how often, and for which account, is not looked at.
+    allowed = {"paid_twice": ("misdirected",), "account_of_the_frame_replaced": ("misdirected",)}
     # The agent's script could be in the shop's document, which holds a part of the card; a dialog without a button in its form.
     refused = {"methods_frame": ("page_tainted",), "modal_frame": ("filled",)}
 

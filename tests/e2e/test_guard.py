@@ -107,6 +107,9 @@ class Endpoint(GuardCase):
         self.assertEqual(http(self.guard, "/json/new")[0], 405)
         self.assertEqual(http(self.guard, "/json/new?file:///etc/passwd", "PUT")[0], 400)
         self.assertEqual(http(self.guard, "/nothing")[0], 404)
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
+        for path in ("/devtools/page/0", "/devtools/browser/0", "/"):
+            self.assertEqual(http(self.guard, path, headers=upgrade)[0], 404, path)
         status, body = http(self.guard, "/json/new?" + self.shop.url("shop", "/simple"), "PUT")
         self.assertEqual(status, 200)
         made = json.loads(body)

@@ -103,6 +103,8 @@ class Site(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.received.append((self.path, dict(self.headers), body))
         mode = self.server.mode
+        if self.server.gate:
+            self.server.gate.wait(20)
         if mode == "redirect":
             return self.answer(307, "", Location=self.server.elsewhere + "/stolen")
         if mode == "echo":
@@ -124,6 +126,7 @@ class Host(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Site)
         self.origin = "http://%s.localhost:%d" % (name, self.server_port)
         self.pages, self.received, self.mode, self.psp, self.elsewhere = {}, [], "", "", ""
+        self.gate = None  # an event that answers to posts wait for
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def handle_error(self, *where):

@@ -6,6 +6,7 @@
 import os
 import socket
 import sys
+import threading
 import time
 import unittest
 
@@ -16,15 +17,16 @@ sys.path.insert(0, HERE)
 import test_wire as attached  # noqa: E402
 from support import injector as inj  # noqa: E402
 from support.cdp import Browser, CdpError  # noqa: E402
-from support.guard import Guard  # noqa: E402
+from support.guard import Guard, InjectorStream  # noqa: E402
+from support.home import wait_until  # noqa: E402
 
 
 class GuardedTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.shop, cls.psp = attached.Host("shop"), attached.Host("psp")
+        cls.shop, cls.psp, cls.evil = attached.Host("shop"), attached.Host("psp"), attached.Host("evil")
         for host in (cls.shop, cls.psp):
-            host.psp = cls.psp.origin
+            host.psp, host.elsewhere = cls.psp.origin, cls.evil.origin
         cls.shop.pages["/pay"] = attached.FIELDS % ""
         cls.shop.pages["/submit"] = attached.FIELDS % "json({})"
         cls.shop.pages["/framed"] = attached.FRAMED
@@ -38,13 +40,14 @@ class GuardedTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.agent.close()
         cls.guard.stop()
-        for host in (cls.shop, cls.psp):
+        for host in (cls.shop, cls.psp, cls.evil):
             host.shutdown()
             host.server_close()
 
     def setUp(self):
-        for host in (self.shop, self.psp):
+        for host in (self.shop, self.psp, self.evil):
             host.received.clear()
+            host.mode, host.gate = "", None
 
     def open(self, strength):
         job, stream, pipe = self.guard.open(strength)
@@ -101,6 +104,44 @@ class GuardedTest(unittest.TestCase):
             strength="wire", guarded=True, recipes=[attached.json.dumps(big)], accounts=[attached.ACCOUNT], by_target_id=True)
         self.assertEqual(answer.outcome, "filled", answer)
         self.assertEqual(len(self.psp.received[0][2].split(b"x" * 60000)), 2)
+
+    def test_an_injector_that_is_gone_before_the_answer(self):
+        """The answer is held, or on its way, or the request is still held: nothing is followed, and the page hears of a failure."""
+        for when in ("held", "on its way", "asked"):
+            with self.subTest(when):
+                for host in (self.psp, self.evil):
+                    host.received.clear()
+                self.psp.mode, self.psp.gate = "redirect", threading.Event()
+                page = self.agent.open(self.shop.origin + "/pay")
+                stream, pipe = self.open("wire")
+                injector = InjectorStream(stream, pipe)
+                session = injector.attach(page.target_id)
+                injector.call("Network.enable", session)
+                injector.call("Fetch.enable", session, patterns=[{"urlPattern": self.psp.origin + "/*"}])
+                page.evaluate("void (window.said = '', fetch(psp + '/v1/tokens', {method: 'POST', body: 'card'})"
+                              ".then(() => said = 'answered', () => said = 'failed'))")
+                held = injector.wait_event("Fetch.requestPaused")["params"]
+                if when != "asked":
+                    # As direct(), whose answer comes with that of the request.
+                    number = injector.call("Popvault.begin")["id"]
+                    os.write(pipe, attached.json.dumps({"id": number, "method": "Fetch.continueRequest", "sessionId": session, "params": {
+                        "requestId": held["requestId"], "interceptResponse": True}}).encode() + b"\0")
+                    injector.call("Popvault.end")
+                if when == "held":
+                    self.psp.gate.set()
+                    injector.wait_event("Fetch.requestPaused")
+                if when == "on its way":
+                    wait_until(lambda: self.psp.received, "the request is at the processor")
+                injector.close()
+                if when == "on its way":
+                    time.sleep(0.3)
+                self.psp.gate.set()
+                page.wait_for("said")
+                self.assertEqual(page.evaluate("said"), "failed")
+                time.sleep(0.3)
+                self.assertEqual(len(self.psp.received), 0 if when == "asked" else 1)
+                self.assertEqual(self.evil.received, [])
+                page.close()
 
     def sealed(self, path=None, armed=None, target=None, hang_up=False, **options):
         """READY, the bundle, ARMED as the early word, then Done."""
@@ -163,6 +204,15 @@ class GuardedTest(unittest.TestCase):
         # Nothing was left to be cleared.
         self.assertEqual((answer.outcome, answer.typed, answer.cleared), ("filled", True, False), answer)
         self.assertEqual(self.psp.received[0][2].count(attached.CARD.encode()), 1)
+        self.page.close()
+
+    def test_sealed_redirect(self):
+        """The processor answers 307: the body goes nowhere else."""
+        self.psp.mode = "redirect"
+        answer = self.sealed("/framed", submit=True, armed_ms=3000)
+        self.assertEqual((answer.outcome, answer.typed, answer.cleared), ("filled", True, False), answer)
+        self.assertEqual(len(self.psp.received), 1)
+        self.assertEqual(self.evil.received, [])
         self.page.close()
 
     def test_sealed_daemon_hangs_up(self):
