@@ -111,6 +111,7 @@ void Agent::command(std::int64_t id, const CdpMessage& message, Session& session
     if (!parsed || parsed->object() == nullptr) return refuse(id, "params are not an object in strict JSON", message.session);
     params = std::move(*parsed);
   }
+  if (in_no_world(id, message, params)) return;
   Ruling ruling = rule_command(message.method, params, hub_.place_of(session));
   if (ruling.verdict == Ruling::Verdict::refuse) return refuse(id, ruling.why, message.session);
   if (ruling.verdict == Ruling::Verdict::answer)

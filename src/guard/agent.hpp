@@ -66,6 +66,8 @@ class Agent final : public Peer, public SocketUser, public std::enable_shared_fr
   // How this client names a session: its root has no name.
   std::string name_of(std::string_view session) const;
   // agent_renewal.cpp
+  static constexpr std::int64_t kFirstNoWorld = 1'000'000'000;  // ids of contexts that are none
+  bool in_no_world(std::int64_t id, const CdpMessage& message, const Json& params);
   void note_standing(Session& session, std::string_view method, const Json& params);
   void stand(Session& session, Standing& standing, bool now);
   void answer_cut(const Pending& pending, const std::string& target, const std::string& name);

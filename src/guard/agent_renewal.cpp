@@ -9,7 +9,6 @@ namespace popvault::guard {
 namespace {
 
 constexpr int kGone = -32000;
-constexpr std::int64_t kNoWorld = 1'000'000'000;  // ids of contexts that are none
 
 bool ends(std::string_view text, std::string_view with) {
   return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
@@ -90,7 +89,7 @@ void Agent::tell_navigated(Session& session, const Json& frame) {
     if (standing.method == "Page.addScriptToEvaluateOnNewDocument") worlds.insert(standing.params["worldName"].text_or(""));
   }
   worlds.erase("");
-  std::int64_t id = kNoWorld;
+  std::int64_t id = kFirstNoWorld;
   for (const std::string& world : worlds) {
     if (!runs) break;
     const Json data = Json::Object{{"isDefault", false}, {"type", "isolated"}, {"frameId", frame["id"]}};
@@ -98,6 +97,17 @@ void Agent::tell_navigated(Session& session, const Json& frame) {
     socket_->send(event_text("Runtime.executionContextCreated", Json(Json::Object{{"context", context}}).dump(), name));
     ++id;
   }
+}
+
+bool Agent::in_no_world(std::int64_t id, const CdpMessage& message, const Json& params) {
+  const bool evaluate = message.method == "Runtime.evaluate";
+  if (!evaluate && message.method != "Runtime.callFunctionOn") return false;
+  if (params[evaluate ? "contextId" : "executionContextId"].int_or(0) < kFirstNoWorld) return false;
+  // As an exception: on another error Playwright tries again for as long as it may.
+  socket_->send(result_text(id, R"({"result":{"type":"undefined"},"exceptionDetails":{"exceptionId":1,"text":"Uncaught","lineNumber":0,)"
+                                R"("columnNumber":0,"exception":{"type":"object","subtype":"error","className":"Error",)"
+                                R"("description":"Error: popvault: the page is a payment processor's"}}})", message.session));
+  return true;
 }
 
 void Agent::renew(Session& session) {

@@ -13,6 +13,8 @@ from support.guarded_market import GuardedMarket
 from support.home import CARD, wait_until
 from support.tap import Tap
 
+LOOKED_AT, LOOK_FOR = 8, 5  # requests, and seconds for each look
+
 
 class Purchase(unittest.TestCase):
     @classmethod
@@ -75,10 +77,11 @@ class Purchase(unittest.TestCase):
         self.assertIn("tok_", self.tool("browser_snapshot"))
         # It looks everywhere that its tools reach.
         listed = self.tool("browser_network_requests", static=True)
-        for index in range(1, 1 + len(re.findall(r"^\d+\. ", listed, re.M))):
+        # Of those that have an answer: the tool waits for the others.
+        for index in re.findall(r"^(\d+)\. .*=> \[\d+\]", listed, re.M)[-LOOKED_AT:]:
             for part in ("request-headers", "request-body", "response-headers", "response-body"):
                 try:
-                    self.tool("browser_network_request", index=index, part=part)
+                    self.mcp.tool("browser_network_request", seconds=LOOK_FOR, index=int(index), part=part)
                 except stock.Error:
                     pass
         for script in ("document.documentElement.outerHTML", "JSON.stringify(window.outcome)", "performance.getEntries().map(e => e.name).join()"):

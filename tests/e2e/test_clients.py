@@ -258,7 +258,7 @@ class Endpoint:
     def refusals(self, name):
         """What was refused to a client that did nothing but its ordinary work goes where it can be looked at."""
         if self.guarded and self.tap.refused:
-            for (method, text), params in self.tap.refused.items():
+            for (method, text), params in list(self.tap.refused.items()):
                 if text in _ORDINARY:
                     continue
                 print("refused to %s: %s %s: %s" % (name, method, json.dumps(params)[:300], text), file=sys.stderr)
@@ -379,7 +379,11 @@ class Endpoint:
         """The whole page is the processor's: nobody reads it, but the agent can press its button and goes on afterwards."""
         client, visits = self.client(name), self.site.hosted
         client("open", url=self.site.shop + "/")
-        client("click", selector="#hosted")
+        try:
+            client("click", selector="#hosted")
+        except stock.Error as error:  # MCP says what the page looks like after each click
+            if not self.guarded or "payment processor's" not in str(error):
+                raise
         wait_until(lambda: self.site.hosted > visits, "the processor's page is asked for")
         time.sleep(0.5)
         if self.guarded:

@@ -156,19 +156,19 @@ class Mcp(_Process):
         self.request("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "test", "version": "1"})
         self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-    def request(self, method, **params):
+    def request(self, method, seconds=60.0, **params):
         self.number += 1
         self.send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": params})
         while True:
-            answer = self.line()
+            answer = self.line(seconds)
             if answer.get("id") == self.number:
                 if "error" in answer:
                     raise Error(json.dumps(answer["error"]))
                 return answer["result"]
 
-    def tool(self, name, **arguments):
+    def tool(self, name, seconds=60.0, **arguments):
         """The texts of the answer as one, and its images."""
-        answer = self.request("tools/call", name=name, arguments=arguments)
+        answer = self.request("tools/call", seconds, name=name, arguments=arguments)
         text = "\n".join(part["text"] for part in answer["content"] if part["type"] == "text")
         if answer.get("isError"):
             raise Error(text)
