@@ -78,7 +78,9 @@ class Purchase(unittest.TestCase):
         # It looks everywhere that its tools reach.
         listed = self.tool("browser_network_requests", static=True)
         # Of those that have an answer: the tool waits for the others.
-        for index in re.findall(r"^(\d+)\. .*=> \[\d+\]", listed, re.M)[-LOOKED_AT:]:
+        answered = re.findall(r"^(\d+)\. .*=> \[\d+\]", listed, re.M)
+        self.assertTrue(answered, listed)
+        for index in answered[-LOOKED_AT:]:
             for part in ("request-headers", "request-body", "response-headers", "response-body"):
                 try:
                     self.mcp.tool("browser_network_request", seconds=LOOK_FOR, index=int(index), part=part)

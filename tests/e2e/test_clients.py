@@ -324,6 +324,7 @@ class Endpoint:
             self.refusals(name)
         self.assertEqual(client("cookie"), "")
         client("close")
+        client("disconnect")  # Playwright answers the dialogs of others
 
     # Frames.
 

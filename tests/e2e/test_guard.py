@@ -258,6 +258,34 @@ class OutOfBounds(GuardCase):
         until(lambda: page.evaluate("1") and [e for e in client.events if e["method"] == "Runtime.bindingCalled"])
         self.assertNotIn("from the processor", json.dumps(client.events))
 
+    def test_an_origin_does_not_leave_the_list(self):
+        client = self.client()
+        self.guard.set_processors([])
+        self.guard.set_processors(["https://another.example"])
+        page = self.page(client, self.shop.processor.origin + "/field/number")
+        self.refused(page.evaluate, "1")
+        page.call("Page.navigate", url=self.shop.url("shop", "/simple"))
+        page.wait_for("1")
+
+    def test_raw_headers_are_kept_while_a_purchase_is_live(self):
+        client = self.client()
+        page = self.page(client, self.shop.url("shop", "/simple"))
+        page.call("Network.enable")
+
+        def asked():
+            """What an agent hears of one request."""
+            client.events.clear()
+            page.evaluate("fetch('/simple').then(answer => answer.text()).then(() => 1)")
+            until(lambda: page.evaluate("1") and [e for e in client.events if e["method"] == "Network.loadingFinished"])
+            heard = [e for e in client.events if e["method"].startswith("Network.")]
+            extra, = [e["params"]["hasExtraInfo"] for e in heard if e["method"] == "Network.responseReceived"]
+            return extra, len([e for e in heard if e["method"].endswith("ExtraInfo")])
+
+        self.assertEqual(asked(), (True, 2))
+        injector = self.injector("wire")
+        injector.attach(page.target_id)
+        self.assertEqual(asked(), (False, 0))
+
     def test_a_redirect_to_a_processor(self):
         client = self.client()
         page = self.page(client, self.shop.url("shop", "/simple"))

@@ -412,6 +412,14 @@ TEST(Rules, Events) {
   }
   EXPECT_EQ(event_rule("Page.frameNavigated", place_of(On::live)), EventRule::pass);
   EXPECT_EQ(event_rule("Target.targetInfoChanged", place_of(On::live)), EventRule::look);
+  // Raw headers, while a purchase is live and afterwards.
+  Place redacted_page = place_of(On::page);
+  redacted_page.redacted = true;
+  for (const char* event : {"Network.responseReceivedExtraInfo", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedEarlyHints"}) {
+    EXPECT_EQ(event_rule(event, place_of(On::page)), EventRule::pass) << event;
+    for (const Place& place : {place_of(On::live), redacted_page, place_of(On::processor), place_of(On::sealed)})
+      EXPECT_EQ(event_rule(event, place), EventRule::drop) << event;
+  }
 }
 
 TEST(Rules, FieldsOfHeldEvents) {
