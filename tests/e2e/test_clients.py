@@ -300,7 +300,7 @@ class Endpoint:
             self.assertEqual(client("title"), "Second")
             self.assertIn(site.shop + path, client("tabs"))
             client("close")
-            self.assertNotIn(site.shop + "/second", client("tabs"))
+            wait_until(lambda: site.shop + "/second" not in client("tabs"), "the end of the tab", 30)
             # Hang up, and come again: the tab is still there.
             client("disconnect")
             client("connect", endpoint=self.tap.endpoint)

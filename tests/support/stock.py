@@ -100,7 +100,7 @@ class _Process:
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
 
-    def line(self, timeout=60.0):
+    def line(self, timeout=120.0):
         end = time.monotonic() + timeout
         while b"\n" not in self.waiting:
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))

@@ -22,7 +22,7 @@ export async function serve(verbs) {
   process.exit(0);
 }
 
-export async function until(check, what, timeout = 10000) {
+export async function until(check, what, timeout = 40000) {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await check();

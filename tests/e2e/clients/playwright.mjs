@@ -2,7 +2,7 @@
 import { load, serve } from './orders.mjs';
 
 const { chromium } = await load('playwright-core');
-const WAIT = { timeout: 10000 };
+const WAIT = { timeout: 40000 };
 let browser, context, page;
 
 const frame = part => page.frames().find(one => one.url().includes(part));
@@ -65,8 +65,8 @@ await serve({
   screenshot: async ({ full }) => (await page.screenshot({ fullPage: Boolean(full) })).toString('base64'),
   snapshot: () => page.ariaSnapshot(),
   pageSnapshot: () => page.ariaSnapshot({ mode: 'ai' }),
-  frameText: async ({ part, selector }) => frame(part).textContent(selector, { timeout: 2000 }),
-  frameFill: async ({ part, selector, value }) => frame(part).fill(selector, value, { timeout: 2000 }),
+  frameText: async ({ part, selector }) => frame(part).textContent(selector, { timeout: 5000 }),
+  frameFill: async ({ part, selector, value }) => frame(part).fill(selector, value, { timeout: 5000 }),
   frameEvaluate: async ({ part, script }) => await Promise.race([frame(part).evaluate(script),
-    new Promise((_, fail) => setTimeout(() => fail(new Error('no answer')), 2000))]),
+    new Promise((_, fail) => setTimeout(() => fail(new Error('no answer')), 5000))]),
 });

@@ -6,7 +6,7 @@ const puppeteer = loaded.connect ? loaded : loaded.default;
 let browser, page;
 
 const frame = part => page.frames().find(one => one.url().includes(part));
-const soon = promise => Promise.race([promise, new Promise((_, fail) => setTimeout(() => fail(new Error('no answer')), 2000))]);
+const soon = promise => Promise.race([promise, new Promise((_, fail) => setTimeout(() => fail(new Error('no answer')), 5000))]);
 const inFrame = (part, script, ...values) => soon(frame(part).evaluate(script, ...values));
 
 await serve({
@@ -18,7 +18,7 @@ await serve({
   async tabs() { return (await browser.pages()).map(one => one.url()); },
   async open({ url }) {
     page = await browser.newPage();
-    page.setDefaultTimeout(10000);
+    page.setDefaultTimeout(40000);
     await page.goto(url);
   },
   async pick({ url }) { page = (await browser.pages()).find(one => one.url() === url); return Boolean(page); },
