@@ -134,6 +134,7 @@ bool Agent::own_answer(std::int64_t id, const CdpMessage& message, Session& sess
     const Target* const target = hub_.targets.find(named->text_or(""));
     if (target == nullptr || !hub_.visible(*target)) return refuse(id, "No target with given id found", message.session), true;
   }
+  if (hub_.is_own(params["browserContextId"].text_or(""))) return refuse(id, "no such browser context", message.session), true;
   if (browser && takes_context(method) && params.find("browserContextId") == nullptr) {
     params.set("browserContextId", hub_.context);
     changed = true;

@@ -64,7 +64,7 @@ std::string Agent::looked_at(const Pending& pending, const CdpMessage& message) 
     Json::Array out;
     if (const auto* const ids = (*result)["browserContextIds"].array(); ids != nullptr)
       for (const Json& id : *ids)
-        if (id.text_or("") != hub_.context) out.push_back(id);
+        if (id.text_or("") != hub_.context && !hub_.is_own(id.text_or(""))) out.push_back(id);
     result->set("browserContextIds", std::move(out));
     return result->dump();
   }

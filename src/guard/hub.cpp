@@ -139,7 +139,7 @@ Place Hub::place_of_target(const Target& target) const {
 bool Hub::visible(const Target& target) const {
   const bool known = target.type == "page" || target.type == "iframe" || target.type == "worker" || target.type == "tab" ||
                      target.type == "service_worker" || target.type == "shared_worker";
-  if (!known || fresh_.count(target.id) != 0 || hidden_tabs_.count(target.id) != 0) return false;
+  if (!known || own_contexts_.count(target.context) != 0 || fresh_.count(target.id) != 0 || hidden_tabs_.count(target.id) != 0) return false;
   // The browser's own windows (Chromium keeps some in every profile): a client that sees a tab waits for its page.
   for (const std::string_view own : {"chrome:", "chrome-untrusted:", "devtools:"})
     if (std::string_view(target.url).substr(0, own.size()) == own) return false;

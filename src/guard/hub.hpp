@@ -65,8 +65,11 @@ class Hub final : public Peer {
   // Another document is there: what stood before is put back.
   void let_back(const std::string& page);
   void show_page(const std::string& page);
-  // Popvault.open: the target's id, or empty.
-  void open_page(const std::string& url, const void* sealer, std::function<void(const std::string&)> done);
+  // Popvault.open: the target's id, or empty. `own`: in a browser context of its own, which no agent sees.
+  void open_page(const std::string& url, bool own, const void* sealer, const std::function<void(const std::string&)>& done);
+  bool is_own(const std::string& browser_context) const { return own_contexts_.count(browser_context) != 0; }
+  // With all its pages.
+  void end_context(const std::string& own);
   // A page's id is not known yet: what came meanwhile waits.
   bool opening() const noexcept { return opening_ != 0; }
   void when_opened(std::function<void()> task) { after_opening_.push_back(std::move(task)); }
@@ -92,12 +95,14 @@ class Hub final : public Peer {
   void root_event(const CdpMessage& message);
   void attached(const Json& params, const std::string& parent);
   void drained();
+  void open_in(const std::string& where, const std::string& url, const void* sealer, const std::function<void(const std::string&)>& done);
   std::vector<Session*> agents_in(std::string_view page);
 
   std::function<void()> browser_gone_;
   int opening_ = 0;
   std::set<std::string, std::less<>> fresh_;  // what came while a page was being opened
   std::set<std::string, std::less<>> hidden_tabs_;
+  std::set<std::string, std::less<>> own_contexts_;
   std::vector<std::function<void()>> after_opening_;
   std::map<JobId, std::shared_ptr<InjectorLink>> injectors_;
 };

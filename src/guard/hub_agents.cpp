@@ -61,12 +61,30 @@ void Hub::show_page(const std::string& page) {
   for (const auto& agent : agents) agent->found(*target);
 }
 
-void Hub::open_page(const std::string& url, const void* sealer, std::function<void(const std::string&)> done) {
+void Hub::open_page(const std::string& url, bool own, const void* sealer, const std::function<void(const std::string&)>& done) {
+  if (!own) return open_in(context, url, sealer, done);
+  link.call("Target.createBrowserContext", {}, {}, [this, url, sealer, done](const Json& result, bool ok) {
+    if (!ok) return done({});
+    const std::string made = result["browserContextId"].text_or("");
+    own_contexts_.insert(made);
+    set_downloads(made);
+    open_in(made, url, sealer, done);
+  });
+}
+
+void Hub::end_context(const std::string& own) {
+  link.call("Target.disposeBrowserContext", Json::Object{{"browserContextId", own}}, {});
+}
+
+void Hub::open_in(const std::string& where, const std::string& url, const void* sealer,
+                  const std::function<void(const std::string&)>& done) {
   ++opening_;
-  link.call("Target.createTarget", Json::Object{{"url", url}, {"browserContextId", context}}, {},
-            [this, sealer, done](const Json& result, bool ok) {
+  link.call("Target.createTarget", Json::Object{{"url", url}, {"browserContextId", where}}, {},
+            [this, where, sealer, done](const Json& result, bool ok) {
               const std::string id = result["targetId"].text_or("");
-              if (ok) pages.unseen_page(id, sealer);
+              const bool own = own_contexts_.count(where) != 0;
+              if (ok) pages.unseen_page(id, sealer, own ? where : std::string());
+              if (!ok && own) end_context(where);
               for (const std::string& fresh : fresh_)
                 if (const Target* const tab = targets.find(fresh); ok && tab != nullptr && tab->type == "tab") hidden_tabs_.insert(fresh);
               if (--opening_ == 0) {

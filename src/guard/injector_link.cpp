@@ -142,7 +142,7 @@ void InjectorLink::popvault(std::int64_t id, const CdpMessage& message) {
     return reply(id, true);
   }
   const std::string page = (*params)["targetId"].text_or("");
-  if (message.method == "Popvault.open") return open(id, (*params)["url"].text_or(""));
+  if (message.method == "Popvault.open") return open(id, (*params)["url"].text_or(""), (*params)["own"].bool_or(false));
   std::string why = "unknown method";
   if (message.method == "Popvault.seal") {
     std::vector<std::string> frames;
@@ -164,9 +164,9 @@ void InjectorLink::popvault(std::int64_t id, const CdpMessage& message) {
   reply(id, why.empty(), why);
 }
 
-void InjectorLink::open(std::int64_t id, const std::string& url) {
+void InjectorLink::open(std::int64_t id, const std::string& url, bool own) {
   if (!url_allowed(url)) return reply(id, false, "this URL is not allowed");
-  hub_.open_page(url, this, [weak = weak_from_this(), &hub = hub_, id](const std::string& target) {
+  hub_.open_page(url, own, this, [weak = weak_from_this(), &hub = hub_, id](const std::string& target) {
     const auto self = weak.lock();
     if (!self || self->gone_) {
       // Nobody waits for it.

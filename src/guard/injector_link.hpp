@@ -31,7 +31,7 @@ class InjectorLink final : public Peer, public std::enable_shared_from_this<Inje
   void take(std::string_view text);
   void popvault(std::int64_t id, const CdpMessage& message);
   void begin(std::int64_t id);
-  void open(std::int64_t id, const std::string& url);
+  void open(std::int64_t id, const std::string& url, bool own);
   // Which requests the browser holds for it, and which went out past us: nobody else looks at their answers.
   void note_held(const CdpMessage& message, const Session& session);
   void note_command(const CdpMessage& message);

@@ -28,9 +28,10 @@ const Page* Pages::find(std::string_view id) const {
 
 Page* Pages::of_target(std::string_view target) { return find(hub_.targets.page_of(target)); }
 
-void Pages::unseen_page(const std::string& id, const void* sealer) {
+void Pages::unseen_page(const std::string& id, const void* sealer, const std::string& own_context) {
   Page& page = pages_[id];
   page.id = id;
+  page.context = own_context;
   page.unseen = true;
   page.sealer = sealer;
 }
@@ -114,7 +115,13 @@ void Pages::touched(std::string_view target) {
   if (page != pages_.end() && page->second.held_off) return;
   touched_.insert(std::string(target));
   for (auto& [frame, document] : documents_)
-    if (document.target == target) document.tainted = true;
+    if (document.target == target) taint(document);
+}
+
+void Pages::taint(Document& document) {
+  document.tainted = true;
+  const Target* const page = hub_.targets.find(hub_.targets.page_of(document.target));
+  if (page != nullptr && !document.origin.empty()) scripted_.insert({page->context, document.origin});
 }
 
 void Pages::event(const CdpMessage& message, Session& session) {
@@ -179,7 +186,7 @@ void Pages::learn(const Json& tree, const Session& session) {
   if (!id.empty() && documents_.count(id) == 0) {
     const bool was_touched = touched_.count(session.target) != 0;
     navigated(frame, session);
-    if (was_touched && documents_.count(id) != 0) documents_[id].tainted = true;
+    if (was_touched && documents_.count(id) != 0) taint(documents_[id]);
   }
   if (const auto* const children = tree["childFrames"].array(); children != nullptr)
     for (const Json& child : *children) learn(child, session);
@@ -209,7 +216,8 @@ void Pages::navigated(const Json& frame, const Session& session) {
   if (Page* const page = document.frame == session.target ? find(session.target) : nullptr; page != nullptr) {
     // One that came without being paused is not clean, and nobody scripts it from here on.
     const bool surprise = processor && !page->held_off && reached_by_agent(page->id);
-    document.tainted = surprise || (!page->held_off && reached_by_agent(page->id));
+    document.tainted = false;
+    if (surprise || (!page->held_off && reached_by_agent(page->id))) taint(document);
     documents_[document.frame] = document;
     hub_.committed(page->id, document.loader);
     if (surprise) hold_off(*page);
@@ -217,7 +225,8 @@ void Pages::navigated(const Json& frame, const Session& session) {
     if (!processor && page->held_off) let_back(*page);
     return;
   }
-  document.tainted = reached_by_agent(session.target);
+  document.tainted = false;
+  if (reached_by_agent(session.target)) taint(document);
   documents_[document.frame] = document;
   if (!processor) return;
   mark(document.frame, document.loader, session);
@@ -270,7 +279,10 @@ bool Pages::clean(std::string_view page, std::string_view frame) const {
   // A document of the same origin can script it.
   for (const auto& [id, other] : documents_)
     if (other.tainted && !other.origin.empty() && other.origin == found->second.origin && hub_.targets.page_of(other.target) == page) return false;
-  return !found->second.origin.empty();
+  // And what an agent left in its storage, caches or workers can.
+  const Target* const target = hub_.targets.find(std::string(page));
+  const std::string context = target != nullptr ? target->context : std::string();
+  return !found->second.origin.empty() && scripted_.count({context, found->second.origin}) == 0;
 }
 
 void Pages::look(std::string_view page, std::function<void()> done) {
@@ -310,7 +322,11 @@ std::string Pages::unseal(std::string_view id) {
   page->sealer = nullptr;
   page->filled.clear();
   page->grace.reset();
-  if (std::exchange(page->unseen, false)) hub_.show_page(page->id);
+  if (!page->context.empty()) {
+    hub_.end_context(std::exchange(page->context, {}));
+  } else if (std::exchange(page->unseen, false)) {
+    hub_.show_page(page->id);
+  }
   return {};
 }
 

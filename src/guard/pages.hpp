@@ -36,6 +36,7 @@ struct Page {
   bool sealed = false, redacted = false;
   Names hidden_frames;      // a processor's, below the top
   bool unseen = false;      // opened for an injector: agents do not know of it
+  std::string context;      // of its own, for one purchase: it ends with the unsealing, unseen
   const void* sealer = nullptr;                          // whose seal it is; null: its injector is gone
   std::set<std::pair<std::string, std::string>> filled;  // frame and loader of what was sealed
   std::unique_ptr<Timer> grace;
@@ -73,8 +74,8 @@ class Pages {
   std::string redact(std::string_view page);
   // Its seals stay until the documents are gone, or a minute has passed.
   void sealer_gone(const void* sealer);
-  // Opened for an injector: unseen until unseal.
-  void unseen_page(const std::string& id, const void* sealer);
+  // Opened for an injector: unseen until unseal; for good in a context of its own.
+  void unseen_page(const std::string& id, const void* sealer, const std::string& own_context);
 
  private:
   void paused(const Json& params, Session& session);
@@ -90,10 +91,13 @@ class Pages {
   void watch_page(std::string_view page, const std::function<void()>& done);
   void answered(const Json& params, const Session& session);
   bool reached_by_agent(std::string_view target) const;
+  // An agent can, or could, run scripts in this document: what its origin keeps in this context is the agent's from then on.
+  void taint(Document& document);
 
   Hub& hub_;
   std::map<std::string, Page, std::less<>> pages_;
   std::map<std::string, Document, std::less<>> documents_;  // by frame
+  std::set<std::pair<std::string, std::string>> scripted_;  // browser context and origin
   std::set<std::string, std::less<>> touched_;              // targets that an agent's session was attached to
   std::map<std::string, std::string, std::less<>> heading_;  // frames on their way to a processor, or there: the loader
 };

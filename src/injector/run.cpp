@@ -118,6 +118,8 @@ Step<void> attach(Cdp& cdp, Page& page, const Job& job) {
   if (!job.open_page) return page.attach();
   Json params;
   params.set("url", job.page);
+  // A login is for the agent's own use afterwards; a purchase leaves nothing behind.
+  params.set("own", job.kind == Kind::card && job.strength == Strength::sealed);
   PV_ASSIGN(const Json opened, cdp.ask_guard("Popvault.open", std::move(params)));
   PV_TRY(page.attach(opened["targetId"].text_or("")));
   const Clock::time_point end = Clock::now() + kOpenFor;

@@ -22,7 +22,8 @@
 //                                                    documents, or can. From the answer on no agent can read the page or
 //                                                    any of its frames.
 //   Popvault.unseal {targetId}              -> {}    the fields are empty again, or the documents gone
-//   Popvault.open   {url}                   -> {targetId}   a page that no agent is attached to before it is unsealed
+//   Popvault.open   {url, own}              -> {targetId}   a page that no agent is attached to before it is unsealed; `own`: in
+//                                                    a browser context of its own, which ends then
 //   Popvault.redact {targetId}              -> {}    agents see this page's URLs and titles as its origin from now on
 #pragma once
 

@@ -317,7 +317,10 @@ class Sealing(GuardCase):
         pending = client.next_id
         page.evaluate("1")
         injector.call("Popvault.seal", targetId=page.target_id, frameIds=frames)
-        self.assertIn("error", [json.loads(client.socket.receive())][0])
+        answer = {}
+        while answer.get("id") != pending:  # the page's own events may come before it
+            answer = json.loads(client.socket.receive())
+        self.assertIn("error", answer)
         for method, params in (("Runtime.evaluate", {"expression": "1"}), ("Page.captureScreenshot", {}), ("DOM.getDocument", {})):
             self.refused(page.call, method, **params)
         late = self.client()
@@ -339,6 +342,40 @@ class Sealing(GuardCase):
         injector.call("Popvault.unseal", targetId=target)
         until(lambda: client.targets() and [e for e in client.events if e["method"] == "Target.attachedToTarget" and
                                             e["params"]["targetInfo"]["targetId"] == target])
+
+    def test_a_context_of_its_own(self):
+        """For one purchase: no agent sees it, and it ends with the unsealing."""
+        client = self.client()
+        client.call("Target.setAutoAttach", {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True})
+        injector = self.injector()
+        target = injector.call("Popvault.open", url=self.shop.url("own", "/simple"), own=True)["targetId"]
+        session = injector.attach(target)
+        until(lambda: injector.evaluate(session, "document.readyState + location.pathname") == "complete/simple")
+        context = injector.call("Target.getTargetInfo", targetId=target)["targetInfo"]["browserContextId"]
+        self.assertNotIn(context, client.call("Target.getBrowserContexts")["browserContextIds"])
+        for method, params in (("Target.createTarget", {"url": "about:blank", "browserContextId": context}),
+                               ("Target.disposeBrowserContext", {"browserContextId": context}),
+                               ("Storage.getCookies", {"browserContextId": context})):
+            self.refused(client.call, method, params)
+        injector.call("Popvault.seal", targetId=target, frameIds=[target])
+        injector.call("Popvault.unseal", targetId=target)
+        until(lambda: context not in injector.call("Target.getBrowserContexts")["browserContextIds"])
+        self.assertNotIn(target, [info["targetId"] for info in client.targets()])
+
+    def test_what_an_agent_left_at_an_origin_taints_it(self):
+        """Its storage, caches and workers are the agent's, also for pages that it never saw; another context has none of that."""
+        client = self.client()
+        self.page(client, self.shop.url("planted", "/simple")).close()
+        injector = self.injector()
+        for own in (False, True):
+            target = injector.call("Popvault.open", url=self.shop.url("planted", "/simple"), own=own)["targetId"]
+            session = injector.attach(target)
+            until(lambda: injector.evaluate(session, "document.readyState + location.pathname") == "complete/simple")
+            if own:
+                injector.call("Popvault.seal", targetId=target, frameIds=[target])
+            else:
+                self.assertIn("tainted", self.refused(injector.call, "Popvault.seal", targetId=target, frameIds=[target]))
+            injector.call("Popvault.unseal", targetId=target)
 
     def test_the_seal_outlives_its_injector_until_the_document_is_gone(self):
         client = self.client()

@@ -30,12 +30,14 @@ class Filling(unittest.TestCase):
         shop.pages["/address"], shop.pages["/login"] = FORM, LOGIN
         home.cli("config", "set", "allow_loopback_http", "true", passphrase=PASSPHRASE)
         cls.identity = home.cli("add", "identity", "--label", "Me", fields=IDENTITY).json["id"]
-        cls.login = home.cli("add", "login", "--label", "Shop",
-                             fields={"origin": shop.origin, "username": "ada", "password": PASSWORD}).json["id"]
+        # An origin of its own for each: where an agent's page was, no login goes.
+        cls.origins = {name: shop.url(name, "") for name in ("accounts", "scripted")}
+        cls.login, cls.scripted = (home.cli("add", "login", "--label", name, fields={
+            "origin": cls.origins[name], "username": "ada", "password": PASSWORD}).json["id"] for name in ("accounts", "scripted"))
         cls.other = home.cli("add", "login", "--label", "Other",
                              fields={"origin": "https://other.example", "username": "ada", "password": PASSWORD}).json["id"]
         cls.key = home.add_agent("helper")["key"]
-        cls.named = ["--record", cls.identity, "--record", cls.login, "--record", cls.other]
+        cls.named = [part for record in (cls.identity, cls.login, cls.scripted, cls.other) for part in ("--record", record)]
         cls.policy(*cls.named)
         cls.count = 0
 
@@ -46,7 +48,8 @@ class Filling(unittest.TestCase):
 
     @classmethod
     def policy(cls, *records, ask="1.00"):
-        cls.home.cli("policy", "set", "helper", "--merchant", cls.shop.origin, "--per-use", "10.00", "--per-day", "10.00", "--per-month",
+        merchants = [part for origin in (cls.shop.origin, *cls.origins.values()) for part in ("--merchant", origin)]
+        cls.home.cli("policy", "set", "helper", *merchants, "--per-use", "10.00", "--per-day", "10.00", "--per-month",
                      "10.00", "--currency", "USD", "--strength", "wire", "--ask-above", ask, "--uses-per-hour", "100", *records,
                      passphrase=PASSPHRASE)
 
@@ -58,9 +61,9 @@ class Filling(unittest.TestCase):
         self.agent = self.home.agent(self.key)
         self.addCleanup(self.agent.close)
 
-    def params(self, record, page, **more):
+    def params(self, record, page, origin=None, **more):
         type(self).count += 1
-        return {"record": record, "page": page, "merchant_origin": self.shop.origin, "reason": "an order",
+        return {"record": record, "page": page, "merchant_origin": origin or self.shop.origin, "reason": "an order",
                 "idempotency_key": "fill-%d" % self.count, **more}
 
     def test_an_identity(self):
@@ -81,19 +84,28 @@ class Filling(unittest.TestCase):
         self.assertEqual(answer["status"], "filled", answer)
 
     def test_a_login_into_a_page_of_its_own(self):
-        answer = self.agent.call("login.fill", **self.params(self.login, {"url": self.shop.origin + "/login", "open": True}, submit=True))
+        origin = self.origins["accounts"]
+        answer = self.agent.call("login.fill", **self.params(self.login, {"url": origin + "/login", "open": True}, origin, submit=True))
         self.assertEqual((answer["status"], answer["strength"]), ("filled", "sealed"), answer)
         wait_until(lambda: self.shop.posted, "the form", 30)
         self.assertEqual(self.shop.posted.pop(), {"user": "ada", "pass": PASSWORD})
 
     def test_a_login_never_into_the_agents_page(self):
-        page = self.browser.open(self.shop.origin + "/login")
-        self.assertEqual(self.agent.refusal("login.fill", **self.params(self.login, {"target_id": page.target_id})), "page_tainted")
+        origin = self.origins["scripted"]
+        page = self.browser.open(origin + "/login")
+        params = self.params(self.scripted, {"target_id": page.target_id}, origin)
+        self.assertEqual(self.agent.refusal("login.fill", **params), "page_tainted")
         self.assertEqual(page.evaluate("[...document.querySelectorAll('input')].map(i => i.value).join('')"), "")
+        page.close()
+        # Nor into another page of that origin: its storage and its workers are the agent's by now.
+        opened = self.params(self.scripted, {"url": origin + "/login", "open": True}, origin, submit=True)
+        self.assertEqual(self.agent.refusal("login.fill", **opened), "page_tainted")
+        self.assertEqual(self.shop.posted, [])
 
     def test_a_login_of_another_origin(self):
-        page = {"url": self.shop.origin + "/login", "open": True}
-        self.assertEqual(self.agent.refusal("login.fill", **self.params(self.other, page, submit=True)), "origin_mismatch")
+        origin = self.origins["accounts"]
+        page = {"url": origin + "/login", "open": True}
+        self.assertEqual(self.agent.refusal("login.fill", **self.params(self.other, page, origin, submit=True)), "origin_mismatch")
         self.assertEqual(self.shop.posted, [])
 
     def test_records_of_other_kinds(self):
