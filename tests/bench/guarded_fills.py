@@ -71,7 +71,9 @@ class BenchMarket(GuardedMarket):
 
     def set_policy_of(self, name):
         self.keys[name] = self.home.add_agent(name, self.passphrase)["key"]
-        self.set_policy(name, more=("--ask-above", "50.00"))
+        store = self.sites.origin("store")
+        self.set_policy(name, more=("--ask-above", "50.00", "--merchant", store, "--processor", store + "=" + self.sites.origin("tokens"),
+                                    "--account", store + "=pk_sbox_tokens"))
 
 
 def rows(rounds, install, say):
