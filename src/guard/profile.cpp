@@ -88,6 +88,10 @@ Status prepare_profile(const std::string& folder, const std::vector<std::string>
     for (const std::string_view name : kDefaults)
       if (inside(folder, home + "/" + std::string(name))) return fail(Errc::insecure_file, "a default profile");
   PV_TRY(ensure_private_dir(real_fs(), folder));
+  // A browser that was just stopped takes a moment to go.
+  constexpr int kTries = 50;
+  constexpr useconds_t kBetween = 100'000;
+  for (int n = 0; n < kTries && in_use(folder); ++n) usleep(kBetween);
   if (in_use(folder)) return fail(Errc::insecure_file, "the profile is in use");
   return write_preferences(folder);
 }

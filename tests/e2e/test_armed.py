@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import scan
 from support.checkout import checkout_for
-from support.home import PASSPHRASE, wait_until
+from support.home import PASSPHRASE, Home, wait_until
 from support.processes import guards, injectors
 from support.rpc import RpcError
 
@@ -117,6 +117,19 @@ class Armed(unittest.TestCase):
         self.assertEqual(scan.scan_process(running[0], self.checkout.needles()), [])
         # The scan sees what is there: the guard carried the page's address.
         self.assertNotEqual(scan.scan_process(running[0], {"url": page.site.url.encode()}), [])
+
+
+class Browser(unittest.TestCase):
+    def test_stopped_and_started_again(self):
+        """At once, with the same profile."""
+        with Home() as home:
+            home.start()
+            home.make_vault()
+            for _ in range(3):
+                self.assertEqual(home.cli("browser", "--headless", timeout=120).json["kind"], "guarded")
+                self.assertEqual(home.run("browser", "--headless").reason, "browser_running")
+                self.assertEqual(home.cli("browser", "--stop").json, {"stopped": True})
+            self.assertEqual(home.cli("browser", "--stop").json, {"stopped": False})
 
 
 class Cut(unittest.TestCase):
