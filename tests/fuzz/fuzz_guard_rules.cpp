@@ -35,7 +35,7 @@ void check_command(std::string_view method, const Json& params, const Place& pla
   if (ruling.verdict != Ruling::Verdict::pass) return;
   const CommandRow* row = command_row(method);
   need(row && row->kind == CommandRow::Kind::pass);
-  need(!place.sealed || row->pages == Pages::always);
+  need(!place.sealed || row->pages == OnPages::always);
   const Json& sent = ruling.params ? *ruling.params : params;
   if (!sent.object()) return need(sent.is_null());
   for (const auto& [name, value] : *sent.object()) {
