@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -420,7 +421,7 @@ class Life(unittest.TestCase):
         finally:
             guard.stop()
         with self.assertRaises(GuardFailed) as caught:
-            Guard(profile=os.path.expanduser("~/.config/chromium"))
+            Guard(profile=os.path.join(pwd.getpwuid(os.getuid()).pw_dir, ".config/chromium"))
         self.assertEqual(str(caught.exception), "bad_profile")
 
     def test_a_killed_guard_takes_the_browser_along(self):
