@@ -19,8 +19,8 @@ RECOVERY, SIGNING = bytes([5]) * 32, bytes([6]) * 32  # what recovery words woul
 
 # Methods that change nothing on disk. (Looking at purchases ends those whose time is over: see test_limits.py.)
 READ_ONLY = {
-    "owner": {"owner.hello", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list", "authenticator.list",
-              "policy.show",
+    "owner": {"owner.hello", "browser.start", "browser.stop", "vault.status", "proof.challenge", "record.list", "record.show", "agent.list",
+              "authenticator.list", "policy.show",
               "policy.preview", "policy.explain", "recipe.list", "config.get", "purchase.list", "audit.list", "audit.verify",
               "vault.epochs", "vault.check", "grant.list", "events.subscribe"},
     "agent": {"vault.status", "credentials.list", "credentials.get", "purchase.status", "purchase.wait",
@@ -79,6 +79,10 @@ def request_purchase(home, key="one", amount=2500):
 def purchase_params(card, key, amount=2500):
     return {"record": card, "amount_minor": amount, "currency": "USD", "merchant_origin": SHOP, "reason": "A book",
             "idempotency_key": key}
+
+
+def fill_params(record):
+    return {"record": record, "merchant_origin": SHOP, "reason": "An order", "idempotency_key": "fill", "page": {"url": SHOP + "/pay"}}
 
 
 def asked(home, owner, ids):
@@ -260,6 +264,9 @@ VERBS = [
     Verb("purchase.cancel", purchase, door="agent", prepare=asked),
     Verb("purchase.fill without a browser", lambda p: {**purchase(p), "page": {"url": SHOP + "/pay"}}, door="agent",
          prepare=approved, refusal="browser_not_enrolled", changes=False),
+    # What they write is what purchase.request and purchase.fill write.
+    Verb("identity.fill of what is not there", lambda p: fill_params("idn_" + "a" * 26), door="agent", refusal="not_found", changes=False),
+    Verb("login.fill of what is not there", lambda p: fill_params("lgn_" + "a" * 26), door="agent", refusal="not_found", changes=False),
     Verb("purchase.approve", purchase, proof=True, prepare=asked),
     Verb("purchase.deny", purchase, prepare=asked),
     Verb("purchase.deny while locked", purchase, start="locked", prepare=asked),
