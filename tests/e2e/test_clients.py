@@ -481,7 +481,7 @@ class Plain(Endpoint, unittest.TestCase):
 
     @classmethod
     def start(cls):
-        return Chromium()
+        return Chromium(("--disable-features=BackForwardCache",))  # as the guard does: a page from there never loads
 
 
 class Guarded(Endpoint, unittest.TestCase):
